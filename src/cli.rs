@@ -1,0 +1,195 @@
+//! The command line: phases, flags and help. One definition for parsing, help, completions and manual page;
+//! the input flags come from the table of inputs. No decisions.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+
+use clap::builder::{PossibleValuesParser, StyledStr};
+use clap::{Arg, ArgAction, ArgMatches, Command};
+
+use crate::inputs::{Kind, TABLE};
+
+/// What was asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// `pre`.
+    Pre,
+    /// `post`.
+    Post,
+    /// `run -- <command>`.
+    Run(Vec<OsString>),
+    /// `stats`.
+    Stats,
+    /// `completions <shell>`: print a completion script.
+    Completions(String),
+    /// `man`: print the manual page.
+    Man,
+    /// `supervise`: be the server's parent (hidden).
+    Supervise,
+}
+
+/// How results are printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OutputFormat {
+    /// For people.
+    Text,
+    /// For programs.
+    Json,
+}
+
+/// A parsed command line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Arguments {
+    /// What was asked for.
+    pub phase: Phase,
+    /// `--dry-run`.
+    pub dry_run: bool,
+    /// `--format`.
+    pub format: OutputFormat,
+    /// `--shell`.
+    pub shell: Option<String>,
+    /// The input flags given, by kebab-case name.
+    pub flags: BTreeMap<String, String>,
+}
+
+/// The names `--shell` takes.
+pub const SHELLS: &[&str] = &["sh", "bash", "zsh", "fish", "powershell"];
+
+/// The definition of the command line.
+#[must_use]
+pub fn command() -> Command {
+    let pre = phase("pre", "Find or install sccache, start a private server, export the environment")
+        .long_about(
+            "Finds or installs sccache, starts a private, supervised server and hands its address and the \
+             compiler wrappers to the rest of the job: through the environment files on GitHub, as shell code \
+             on standard output elsewhere (`eval \"$(sccache-step pre)\"`).",
+        )
+        .arg(
+            Arg::new("shell")
+                .long("shell")
+                .value_name("SHELL")
+                .value_parser(PossibleValuesParser::new(SHELLS))
+                .help("The shell to print code for [default: the one in $SHELL; not used on GitHub]"),
+        );
+    let post = phase("post", "Stop the server that `pre` started, and report what the cache did");
+    let run = phase("run", "Do `pre`, run a command, do `post`; exit with the command's own code").arg(
+        Arg::new("command")
+            .value_name("COMMAND")
+            .help("The command and its arguments, after `--`")
+            .required(true)
+            .num_args(1..)
+            .trailing_var_arg(true)
+            .allow_hyphen_values(true)
+            .value_parser(clap::value_parser!(OsString)),
+    );
+    let stats = phase("stats", "Print the report at any point of the job; the server goes on");
+    let completions = Command::new("completions").about("Print a completion script").arg(
+        Arg::new("for").value_name("SHELL").required(true).value_parser([
+            "bash",
+            "zsh",
+            "fish",
+            "powershell",
+            "elvish",
+        ]),
+    );
+    Command::new("sccache-step")
+        .version(env!("CARGO_PKG_VERSION"))
+        .about("The compiler-cache step for any CI job: a private, supervised sccache server and a truthful report")
+        .after_help(StyledStr::from(
+            "Every flag is also read from SCCACHE_STEP_<NAME>, and on GitHub from the action's inputs.\n\
+             Exit codes: 0 fine; 1 failed under `fail-fast`, or `stats` had no server; 2 wrong usage or input.\n\
+             `run` exits with its command's code; its own failures are 125, 126 and 127.",
+        ))
+        .subcommand_required(true)
+        .arg_required_else_help(true)
+        .subcommands([pre, post, run, stats, completions])
+        .subcommand(Command::new("man").about("Print the manual page"))
+        .subcommand(Command::new("supervise").hide(true))
+}
+
+fn phase(name: &'static str, about: &'static str) -> Command {
+    let inputs = TABLE.iter().map(|input| {
+        let default =
+            if input.default.is_empty() { String::new() } else { format!(" [default: {}]", input.default) };
+        let help = match input.kind {
+            // A credential on the command line is visible to every process of the machine.
+            Kind::Secret => {
+                format!("{} (better given as a variable: arguments are visible to others)", input.help)
+            }
+            _ => format!("{}{default}", input.help),
+        };
+        let arg = Arg::new(input.name).long(input.name).value_name(value_name(input.kind)).help(help);
+        match input.kind {
+            // `--fail-fast` alone means yes; the value of `--fail-fast=false` cannot be mistaken for a command.
+            Kind::Boolean => arg.num_args(0..=1).require_equals(true).default_missing_value("true"),
+            _ => arg,
+        }
+    });
+    Command::new(name)
+        .about(about)
+        .arg(
+            Arg::new("dry-run")
+                .long("dry-run")
+                .action(ArgAction::SetTrue)
+                .help("Print what would be done, and do nothing"),
+        )
+        .arg(
+            Arg::new("format")
+                .long("format")
+                .value_name("FORMAT")
+                .value_parser(["text", "json"])
+                .default_value("text")
+                .help("How results are printed"),
+        )
+        .next_help_heading("Inputs")
+        .args(inputs)
+}
+
+const fn value_name(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Path => "PATH",
+        Kind::Text => "TEXT",
+        Kind::Secret => "SECRET",
+        Kind::Boolean => "BOOL",
+        Kind::Choice(_) => "NAME",
+        Kind::List(_) => "LIST",
+        Kind::Duration => "TIME",
+        Kind::Bytes => "SIZE",
+        Kind::Percent => "PERCENT",
+    }
+}
+
+/// Parses a command line.
+///
+/// # Errors
+/// clap's own: wrong usage, or a request for help or version.
+pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Arguments, clap::Error> {
+    let matches = command().try_get_matches_from(arguments)?;
+    let (name, matches) = matches.subcommand().unwrap_or(("man", &matches));
+    let phase = match name {
+        "pre" => Phase::Pre,
+        "post" => Phase::Post,
+        "run" => Phase::Run(matches.get_many("command").unwrap_or_default().cloned().collect()),
+        "stats" => Phase::Stats,
+        "completions" => Phase::Completions(matches.get_one::<String>("for").cloned().unwrap_or_default()),
+        "supervise" => Phase::Supervise,
+        _ => Phase::Man,
+    };
+    Ok(read(phase, matches))
+}
+
+fn read(phase: Phase, matches: &ArgMatches) -> Arguments {
+    let text = |name: &str| matches.try_get_one::<String>(name).ok().flatten().cloned();
+    let flags = TABLE.iter().filter_map(|input| Some((input.name.to_owned(), text(input.name)?)));
+    Arguments {
+        phase,
+        dry_run: matches.try_get_one::<bool>("dry-run").ok().flatten().copied().unwrap_or(false),
+        format: if text("format").as_deref() == Some("json") {
+            OutputFormat::Json
+        } else {
+            OutputFormat::Text
+        },
+        shell: text("shell"),
+        flags: flags.collect(),
+    }
+}

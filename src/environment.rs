@@ -1,0 +1,113 @@
+//! What was true before we acted: variables, directories, the job, the sccache at hand, the saved state.
+//!
+//! A value. It is filled by [`observe`](crate::observe) and never changes anything.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::error::Error;
+use crate::state::{ProcessIdentity, State};
+use crate::version::Version;
+
+/// Environment variables by name. Values that are not Unicode are left out: nothing here needs one.
+pub type Variables = BTreeMap<String, String>;
+
+/// The sccache that was found without installing anything.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FoundSccache {
+    /// The program, as an absolute path.
+    pub path: PathBuf,
+    /// What it answers to `--version`.
+    pub version: Version,
+    /// Where it was found: `sccache`, `PATH` or `tool cache`.
+    pub origin: &'static str,
+}
+
+/// The state file, as found.
+#[derive(Debug, Default)]
+pub enum SavedState {
+    /// There is none.
+    #[default]
+    Absent,
+    /// Ours, with or without a live server.
+    Present {
+        /// What it says.
+        state: Box<State>,
+        /// Its server process is alive: same pid, same start time.
+        server_alive: bool,
+    },
+    /// There is one that must not be used, and why.
+    Unusable(Arc<Error>),
+}
+
+/// Which system this is, as far as decisions need to know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum System {
+    /// Linux.
+    Linux,
+    /// macOS.
+    MacOs,
+    /// Windows.
+    Windows,
+}
+
+impl System {
+    /// The longest Unix socket path that can be bound, in bytes; 0 where sccache has none.
+    ///
+    /// Source: `sun_path` is 108 bytes on Linux and 104 on macOS, with a closing NUL.
+    #[must_use]
+    pub const fn socket_path_limit_bytes(self) -> usize {
+        match self {
+            Self::Linux => 107,
+            Self::MacOs => 103,
+            Self::Windows => 0,
+        }
+    }
+}
+
+/// What was true before we acted.
+#[derive(Debug)]
+pub struct Environment {
+    /// The process environment.
+    pub variables: Variables,
+    /// The system.
+    pub system: System,
+    /// The target triple's short form that release archives are named by, for example `x86_64-unknown-linux-musl`.
+    pub archive_target: Option<&'static str>,
+    /// Our own program.
+    pub program: PathBuf,
+    /// The job's workspace, or the working directory.
+    pub workspace: PathBuf,
+    /// The private directory of this job's run: socket, log, state. May not exist yet.
+    pub run_dir: PathBuf,
+    /// Where the socket goes: `run_dir`, or another private directory when that path would be too long.
+    pub socket_dir: PathBuf,
+    /// The state file, inside `run_dir` unless the input `state` says otherwise.
+    pub state_path: PathBuf,
+    /// The state file's content.
+    pub saved: SavedState,
+    /// sccache's default cache directory on this system for this user.
+    pub default_cache_dir: PathBuf,
+    /// The runner's tool cache, or our own for hosts without one.
+    pub tool_cache: PathBuf,
+    /// The sccache found, or why the one named cannot be used. `None`: nothing was found.
+    pub sccache: Option<Result<FoundSccache, Arc<Error>>>,
+    /// Where an installed sccache of the version asked for will be.
+    pub installed_program: PathBuf,
+    /// The process whose end means that nobody needs the server any more; `None` where the host itself
+    /// cleans up.
+    pub watched: Option<ProcessIdentity>,
+    /// Where sccache was looked for.
+    pub looked: Vec<String>,
+    /// Now, in milliseconds since 1970 (UTC).
+    pub now_unix_ms: u64,
+}
+
+impl Environment {
+    /// A variable that is set and not empty.
+    #[must_use]
+    pub fn variable(&self, name: &str) -> Option<&str> {
+        self.variables.get(name).map(String::as_str).filter(|value| !value.is_empty())
+    }
+}

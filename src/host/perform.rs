@@ -1,0 +1,116 @@
+//! The one place of this room that writes.
+//!
+//! Owns the standard streams and appending to the host's files. It never changes what was rendered, but for a
+//! missing line break at the end of somebody else's last line.
+
+use std::fs::{File, OpenOptions};
+use std::io::{ErrorKind, Read as _, Seek as _, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+
+use crate::error::Error;
+
+use super::Output;
+
+/// Writes each output in order; what fails is returned, and the rest goes on.
+///
+/// # Errors
+/// [`Error::FileUnwritable`] for each file or stream. A reader that has gone away is no trouble.
+#[must_use]
+pub fn perform(outputs: &[Output]) -> Vec<Error> {
+    perform_to(outputs, &mut std::io::stdout().lock(), &mut std::io::stderr().lock())
+}
+
+fn perform_to(outputs: &[Output], stdout: &mut dyn Write, stderr: &mut dyn Write) -> Vec<Error> {
+    let mut errors = Vec::new();
+    for output in outputs {
+        let result = match output {
+            Output::Stdout(text) => stream(stdout, text, "standard output", "/dev/stdout"),
+            Output::Stderr(text) => stream(stderr, text, "standard error", "/dev/stderr"),
+            Output::Append { purpose, path, bytes } => append(path, bytes)
+                .map_err(|source| Error::FileUnwritable { purpose, path: path.clone(), source }),
+        };
+        errors.extend(result.err());
+    }
+    errors
+}
+
+fn stream(stream: &mut dyn Write, text: &str, purpose: &'static str, path: &str) -> Result<(), Error> {
+    match stream.write_all(text.as_bytes()).and_then(|()| stream.flush()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            Err(Error::FileUnwritable { purpose, path: PathBuf::from(path), source: error.into() })
+        }
+        _ => Ok(()),
+    }
+}
+
+fn append(path: &Path, text: &str) -> anyhow::Result<()> {
+    // In one write, so that a writer beside us cannot come between.
+    let bytes = if ends_inside_a_line(path) { format!("\n{text}") } else { text.to_owned() };
+    let mut file = OpenOptions::new().append(true).create(true).open(path)?;
+    file.write_all(bytes.as_bytes()).context("the write was cut short")
+}
+
+/// Somebody wrote a last line without ending it, and ours would become a part of it.
+fn ends_inside_a_line(path: &Path) -> bool {
+    let last = || -> std::io::Result<u8> {
+        let mut file = File::open(path)?;
+        let mut byte = [0];
+        file.seek(SeekFrom::End(-1))?;
+        file.read_exact(&mut byte)?;
+        Ok(byte[0])
+    };
+    // A file that is absent, empty or unreadable has no last byte.
+    last().is_ok_and(|byte| byte != b'\n')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Broken(ErrorKind);
+
+    impl Write for Broken {
+        fn write(&mut self, _: &[u8]) -> std::io::Result<usize> {
+            Err(self.0.into())
+        }
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    fn append_to(path: &Path, text: &str) -> Output {
+        Output::Append { purpose: "environment file", path: path.to_owned(), bytes: text.into() }
+    }
+
+    #[test]
+    fn a_failing_file_is_reported_and_the_rest_goes_on() {
+        let directory = tempfile::tempdir().unwrap();
+        let (bad, good) = (directory.path().join("no/such"), directory.path().join("env"));
+        let outputs = [append_to(&bad, "x\n"), append_to(&good, "y\n"), Output::Stdout("z\n".into())];
+        let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
+        let errors = perform_to(&outputs, &mut stdout, &mut stderr);
+        assert!(matches!(&errors[..], [Error::FileUnwritable { path, .. }] if *path == bad), "{errors:?}");
+        assert_eq!(std::fs::read_to_string(good).unwrap(), "y\n");
+        assert_eq!((stdout, stderr), (b"z\n".to_vec(), vec![]));
+    }
+
+    #[test]
+    fn appending_keeps_what_is_there_and_ends_its_last_line() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("env");
+        std::fs::write(&path, "a=b").unwrap();
+        assert!(perform(&[append_to(&path, "c\n"), append_to(&path, "d\n")]).is_empty());
+        assert_eq!(std::fs::read_to_string(path).unwrap(), "a=b\nc\nd\n");
+    }
+
+    #[test]
+    fn a_reader_that_has_gone_away_is_no_trouble() {
+        let outputs = [Output::Stdout("x".into()), Output::Stderr("y".into())];
+        let mut closed = Broken(ErrorKind::BrokenPipe);
+        let mut full = Broken(ErrorKind::StorageFull);
+        assert!(perform_to(&outputs[..1], &mut closed, &mut Vec::new()).is_empty());
+        assert_eq!(perform_to(&outputs, &mut closed, &mut full).len(), 1);
+    }
+}

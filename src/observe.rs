@@ -1,0 +1,220 @@
+//! Fills [`Environment`]: the only reader of the process environment and of what others left on disk.
+//!
+//! Changes nothing.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use crate::environment::{Environment, FoundSccache, SavedState, System, Variables};
+use crate::error::Error;
+use crate::host::Host;
+use crate::inputs::Inputs;
+use crate::process;
+use crate::sccache;
+use crate::state::{ProcessIdentity, State};
+
+/// The process environment. Variables that are not Unicode are left out.
+#[must_use]
+#[expect(clippy::disallowed_methods, reason = "the one place that reads the process environment")]
+pub fn variables() -> Variables {
+    std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .collect()
+}
+
+/// What is true now, for a phase with these inputs. `wants_sccache` is false for phases that go by the state
+/// file alone; then no program is run to find one out.
+#[must_use]
+pub fn observe(inputs: &Inputs, variables: Variables, host: Host, wants_sccache: bool) -> Environment {
+    let system = system();
+    let workspace = workspace(&variables);
+    let private = private_directory_name(&variables, host);
+    let default_run_dir = temporary_directory(&variables, host).join(&private);
+    let state_path = inputs.state.as_ref().map(|path| workspace.join(path));
+    let state_path = state_path.unwrap_or_else(|| default_run_dir.join("state.json"));
+    let saved = saved_state(&state_path);
+    let run_dir = match &saved {
+        SavedState::Present { state, .. } => state.server.as_ref().map(|server| server.run_dir.clone()),
+        _ => None,
+    };
+    let run_dir = run_dir.filter(|dir| Some(dir.as_path()) == state_path.parent()).unwrap_or(default_run_dir);
+    let fits = run_dir.join("s").as_os_str().len() <= system.socket_path_limit_bytes();
+    let socket_dir = if fits { run_dir.clone() } else { short_directory(&run_dir) };
+    let tool_cache = tool_cache(&variables, system);
+    let (found, looked) =
+        if wants_sccache { find_sccache(inputs, &variables, &tool_cache) } else { (None, Vec::new()) };
+    Environment {
+        system,
+        archive_target: archive_target(system),
+        program: std::env::current_exe().unwrap_or_else(|_| PathBuf::from("sccache-step")),
+        workspace,
+        run_dir,
+        socket_dir,
+        state_path,
+        saved,
+        default_cache_dir: user_cache_directory(&variables, system).join(sccache_cache_name(system)),
+        installed_program: sccache::tool_cache_program(&tool_cache, &inputs.sccache_version),
+        tool_cache,
+        sccache: found,
+        looked,
+        watched: watched(&variables, host),
+        now_unix_ms: unix_ms(),
+        variables,
+    }
+}
+
+fn system() -> System {
+    match std::env::consts::OS {
+        "windows" => System::Windows,
+        "macos" => System::MacOs,
+        _ => System::Linux,
+    }
+}
+
+fn archive_target(system: System) -> Option<&'static str> {
+    match (system, std::env::consts::ARCH) {
+        (System::Linux, "x86_64") => Some("x86_64-unknown-linux-musl"),
+        (System::Linux, "aarch64") => Some("aarch64-unknown-linux-musl"),
+        (System::Linux, "s390x") => Some("s390x-unknown-linux-musl"),
+        (System::Linux, "riscv64") => Some("riscv64gc-unknown-linux-musl"),
+        (System::MacOs, "x86_64") => Some("x86_64-apple-darwin"),
+        (System::MacOs, "aarch64") => Some("aarch64-apple-darwin"),
+        (System::Windows, "x86_64") => Some("x86_64-pc-windows-msvc"),
+        (System::Windows, "aarch64") => Some("aarch64-pc-windows-msvc"),
+        _ => None,
+    }
+}
+
+fn set<'a>(variables: &'a Variables, name: &str) -> Option<&'a str> {
+    variables.get(name).map(String::as_str).filter(|value| !value.is_empty())
+}
+
+/// gitlab-ci-local names a project directory that does not exist for jobs with an image, so a directory
+/// counts only when it is there.
+fn workspace(variables: &Variables) -> PathBuf {
+    let named = ["GITHUB_WORKSPACE", "CI_PROJECT_DIR"].into_iter().find_map(|name| set(variables, name));
+    let named = named.map(PathBuf::from).filter(|path| path.is_absolute() && path.is_dir());
+    named.or_else(|| std::env::current_dir().ok()).unwrap_or_else(|| PathBuf::from("/"))
+}
+
+fn temporary_directory(variables: &Variables, host: Host) -> PathBuf {
+    let names: &[&str] = match host {
+        Host::GitHub => &["RUNNER_TEMP"],
+        Host::GitLab => &["RUNNER_TEMP_PROJECT_DIR"],
+        Host::Local => &["XDG_RUNTIME_DIR"],
+    };
+    let named = names.iter().find_map(|name| set(variables, name)).map(PathBuf::from);
+    named.filter(|path| path.is_absolute()).unwrap_or_else(std::env::temp_dir)
+}
+
+/// One name for all phases of a job where the host tells jobs apart, a fresh one elsewhere.
+fn private_directory_name(variables: &Variables, host: Host) -> String {
+    let user = process::user_id();
+    let job = match host {
+        // The runner gives each job a temporary directory of its own, and empties it.
+        Host::GitHub if set(variables, "RUNNER_TEMP").is_some() => return "sccache-step".into(),
+        Host::GitHub => set(variables, "GITHUB_RUN_ID"),
+        Host::GitLab => set(variables, "CI_JOB_ID"),
+        Host::Local => None,
+    };
+    match job {
+        Some(job) => {
+            format!("sccache-step-{user}-{}", job.replace(|c: char| !c.is_ascii_alphanumeric(), "-"))
+        }
+        None => format!("sccache-step-{user}-{}-{}", std::process::id(), unix_ms()),
+    }
+}
+
+/// A private directory with a short path for the socket of a run whose own path is too long. Its name
+/// follows from the long path, so that all phases find it.
+fn short_directory(run_dir: &Path) -> PathBuf {
+    use std::hash::{BuildHasher as _, BuildHasherDefault, DefaultHasher};
+    let hash = BuildHasherDefault::<DefaultHasher>::default().hash_one(run_dir);
+    PathBuf::from("/tmp").join(format!("sccache-step-{}-{hash:016x}", process::user_id()))
+}
+
+fn user_cache_directory(variables: &Variables, system: System) -> PathBuf {
+    let home = || PathBuf::from(set(variables, "HOME").unwrap_or("/tmp"));
+    let named = |name: &str| set(variables, name).map(PathBuf::from).filter(|path| path.is_absolute());
+    match system {
+        System::Linux => named("XDG_CACHE_HOME").unwrap_or_else(|| home().join(".cache")),
+        System::MacOs => home().join("Library/Caches"),
+        System::Windows => named("LOCALAPPDATA").unwrap_or_else(std::env::temp_dir),
+    }
+}
+
+/// sccache's own default below the user's cache directory, so that its users find their cache again.
+fn sccache_cache_name(system: System) -> &'static str {
+    match system {
+        System::Linux => "sccache",
+        System::MacOs => "Mozilla.sccache",
+        System::Windows => r"Mozilla\sccache\cache",
+    }
+}
+
+fn tool_cache(variables: &Variables, system: System) -> PathBuf {
+    let names = ["RUNNER_TOOL_CACHE", "RUNNER_TOOLSDIRECTORY", "AGENT_TOOLSDIRECTORY"];
+    let named = names.into_iter().find_map(|name| set(variables, name)).map(PathBuf::from);
+    named.unwrap_or_else(|| user_cache_directory(variables, system).join("sccache-step").join("tools"))
+}
+
+type Found = Option<Result<FoundSccache, Arc<Error>>>;
+
+/// The sccache named, else the first in PATH, else the wanted version in the tool cache; and where we looked.
+fn find_sccache(inputs: &Inputs, variables: &Variables, tool_cache: &Path) -> (Found, Vec<String>) {
+    let look = |path: PathBuf, origin| {
+        let version = sccache::ask(&path, variables).map_err(Arc::new);
+        Some(version.map(|version| FoundSccache { path, version, origin }))
+    };
+    if let Some(path) = &inputs.sccache {
+        let absolute = workspace(variables).join(path);
+        return (look(absolute, "sccache"), vec![format!("`{}`", path.display())]);
+    }
+    if let Some(program) = sccache::on_path(variables, "sccache") {
+        return (look(program, "PATH"), vec!["PATH".into()]);
+    }
+    let looked = vec!["PATH".into(), format!("the tool cache `{}`", tool_cache.display())];
+    let found = sccache::in_tool_cache(tool_cache, &inputs.sccache_version);
+    (found.and_then(|program| look(program, "tool cache")), looked)
+}
+
+fn saved_state(path: &Path) -> SavedState {
+    match process::foreign_file(path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return SavedState::Absent,
+        Err(error) => {
+            let source = error.into();
+            return SavedState::Unusable(Arc::new(Error::StateUnreadable { path: path.to_owned(), source }));
+        }
+        Ok(Some(reason)) => {
+            return SavedState::Unusable(Arc::new(Error::StateForeign { path: path.to_owned(), reason }));
+        }
+        Ok(None) => {}
+    }
+    match State::read(path) {
+        Ok(None) => SavedState::Absent,
+        Ok(Some(state)) => {
+            let server_alive = state.server.as_ref().is_some_and(|server| process::is_alive(server.server));
+            SavedState::Present { state: Box::new(state), server_alive }
+        }
+        Err(error) => SavedState::Unusable(Arc::new(error)),
+    }
+}
+
+/// For a person at a terminal the session's leader: closing the terminal must not leave a server behind.
+/// CI hosts clean up themselves, and some run each step in a session of its own.
+fn watched(variables: &Variables, host: Host) -> Option<ProcessIdentity> {
+    let person = host == Host::Local && set(variables, "CI").is_none();
+    person.then(process::session_leader).flatten()
+}
+
+/// Now, in seconds since 1970 (UTC): the time stamps of log sections.
+#[must_use]
+pub fn unix_secs() -> u64 {
+    unix_ms() / 1000
+}
+
+fn unix_ms() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}

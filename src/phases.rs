@@ -1,0 +1,265 @@
+//! The five arrows, one line each, and what goes to which stream.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::ExitCode as ProcessExitCode;
+use std::sync::Arc;
+
+use crate::cli::{self, Arguments, OutputFormat, Phase};
+use crate::environment::{Environment, Variables};
+use crate::error::{Error, ExitCode, Lines};
+use crate::execute::{Voice, execute};
+use crate::exports::Exports;
+use crate::host::{self, After, Host, HostAdapter, Level, Output, Prominence, Shell};
+use crate::inputs::{Annotations, Inputs};
+use crate::observe::{observe, variables};
+use crate::outcome::Outcome;
+use crate::plan::{self, Plan, ServerRole, Step};
+use crate::process;
+use crate::report::{Format, Report};
+use crate::server::supervise::supervise;
+
+/// Does what the command line asks for, and tells the code to end with.
+#[must_use]
+pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ProcessExitCode {
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    let is_run = arguments.get(1).is_some_and(|word| word == "run");
+    let code = match cli::parse(arguments) {
+        Ok(arguments) => dispatch(arguments),
+        Err(error) => {
+            // Help goes to standard output, a complaint to standard error; neither can be complained about.
+            let _ = error.print();
+            match (error.use_stderr(), is_run) {
+                (false, _) => ExitCode::Fine,
+                (true, true) => ExitCode::RunFailed,
+                (true, false) => ExitCode::Usage,
+            }
+        }
+    };
+    ProcessExitCode::from(code.number())
+}
+
+fn dispatch(arguments: Arguments) -> ExitCode {
+    match &arguments.phase {
+        Phase::Supervise => match supervise() {
+            Ok(()) => ExitCode::Fine,
+            Err(error) => {
+                write(&[Output::Stderr(format!("{error:#}\n"))]);
+                ExitCode::Failed
+            }
+        },
+        Phase::Completions(shell) => {
+            write(&[Output::Stdout(completions(shell))]);
+            ExitCode::Fine
+        }
+        Phase::Man => {
+            write(&[Output::Stdout(manual_page())]);
+            ExitCode::Fine
+        }
+        Phase::Pre | Phase::Post | Phase::Run(_) | Phase::Stats => Job::new(arguments).run(),
+    }
+}
+
+fn completions(shell: &str) -> String {
+    let mut script = Vec::new();
+    if let Ok(shell) = shell.parse::<clap_complete::Shell>() {
+        clap_complete::generate(shell, &mut cli::command(), "sccache-step", &mut script);
+    }
+    String::from_utf8_lossy(&script).into_owned()
+}
+
+fn manual_page() -> String {
+    let mut page = Vec::new();
+    // Writing to memory does not fail.
+    let _ = clap_mangen::Man::new(cli::command()).render(&mut page);
+    String::from_utf8_lossy(&page).into_owned()
+}
+
+fn write(outputs: &[Output]) -> Vec<Error> {
+    host::perform(outputs)
+}
+
+/// One call of a phase.
+struct Job {
+    arguments: Arguments,
+    variables: Variables,
+    adapter: Box<dyn HostAdapter>,
+    host: Host,
+}
+
+impl Job {
+    fn new(arguments: Arguments) -> Self {
+        let variables = variables();
+        let host = Host::detect(&variables);
+        let shell = arguments.shell.as_deref().and_then(Shell::parse);
+        let adapter = host.adapter(&variables, shell);
+        Self { arguments, variables, adapter, host }
+    }
+
+    fn run(&self) -> ExitCode {
+        let inputs = match Inputs::resolve(&self.arguments.flags, &self.variables) {
+            Ok(inputs) => inputs,
+            Err(error) => return self.refuse(&error, Annotations::Problems),
+        };
+        let wants_sccache = matches!(self.arguments.phase, Phase::Pre | Phase::Run(_));
+        let environment = observe(&inputs, self.variables.clone(), self.host, wants_sccache);
+        let plan = match self.plan(&inputs, &environment) {
+            Ok(plan) => plan,
+            Err(error) => return self.refuse(&error, inputs.annotations),
+        };
+        if self.arguments.dry_run {
+            write(&[Output::Stdout(match self.arguments.format {
+                OutputFormat::Text => plan.to_string(),
+                OutputFormat::Json => format!("{:#}\n", plan.to_json()),
+            })]);
+            return ExitCode::Fine;
+        }
+        self.carry_out(plan, &inputs, &environment)
+    }
+
+    fn plan(&self, inputs: &Inputs, environment: &Environment) -> Result<Plan, Arc<Error>> {
+        match &self.arguments.phase {
+            Phase::Pre => Ok(plan::pre(inputs, environment)?),
+            Phase::Run(command) => Ok(plan::run(inputs, environment, command.clone())?),
+            Phase::Stats => plan::stats(environment),
+            _ => {
+                let guest = host::saved_state(&self.variables, "role").as_deref() == Some("guest");
+                let role = if guest { ServerRole::Guest } else { ServerRole::Owner };
+                Ok(plan::post(inputs, environment, role))
+            }
+        }
+    }
+
+    fn carry_out(&self, plan: Plan, inputs: &Inputs, environment: &Environment) -> ExitCode {
+        // Without handlers a signal ends us at once, and the supervisor, left alone, stops the server.
+        let _ = process::cancellation().listen();
+        if matches!(self.arguments.phase, Phase::Post) {
+            process::cancellation().defer();
+        }
+        let policy = plan.saved.as_ref().map(|state| state.policy.clone());
+        let annotations = policy.as_ref().and_then(|policy| Annotations::parse(&policy.annotations));
+        let annotations = annotations.unwrap_or(inputs.annotations);
+        let voice = Voice { adapter: &*self.adapter, annotations };
+        let (phase, reports, fail_fast) = (plan.phase, plan.reports, plan.fail_fast);
+        let reused = matches!(plan.steps.first(), Some(first) if matches!(first.step, Step::ReuseServer(_)));
+        let pre_ms = plan.saved.as_ref().map(|state| state.pre_ms);
+        let saved_failure = plan.saved.as_ref().and_then(|state| state.failure.clone());
+        let min_hit_rate_percent = match &policy {
+            Some(policy) => policy.min_hit_rate_percent,
+            None => inputs.min_hit_rate_percent,
+        };
+        let silent = self.host == Host::Local && phase != "pre" && phase != "run";
+        let outcome = self.in_section(phase, silent, || execute(plan, environment, voice));
+        let mut code = self.exit_code(&outcome);
+        if phase == "pre" {
+            self.after_pre(&outcome, environment, reused, code);
+        }
+        if reports {
+            let report = Report::assemble(phase, &outcome, pre_ms, saved_failure, min_hit_rate_percent);
+            let summary = policy.as_ref().map_or(inputs.summary, |policy| policy.summary);
+            for error in self.show(&report, summary && phase != "stats", annotations) {
+                voice.complain(Level::Warning, &error);
+                if fail_fast && code == ExitCode::Fine {
+                    code = ExitCode::Failed;
+                }
+            }
+        }
+        code
+    }
+
+    /// The log of a phase, foldable where the host can.
+    fn in_section(&self, phase: &str, silent: bool, body: impl FnOnce() -> Outcome) -> Outcome {
+        if silent {
+            return body();
+        }
+        let name = format!("sccache_step_{phase}");
+        let title = format!("sccache-step {phase}");
+        write(&self.adapter.open_section(&name, &title, crate::observe::unix_secs()));
+        let outcome = body();
+        write(&self.adapter.close_section(&name, crate::observe::unix_secs()));
+        outcome
+    }
+
+    fn exit_code(&self, outcome: &Outcome) -> ExitCode {
+        let code = outcome.exit_code();
+        let is_run = matches!(self.arguments.phase, Phase::Run(_));
+        match (code, process::cancellation().deferred_signal()) {
+            (ExitCode::Fine, Some(signal)) if !is_run => Error::Interrupted { signal }.exit_code(),
+            (ExitCode::Failed | ExitCode::Usage, _) if is_run && outcome.command.is_none() => {
+                ExitCode::RunFailed
+            }
+            _ => code,
+        }
+    }
+
+    /// What `pre` leaves besides the exports: outputs and state on GitHub, JSON where it was asked for, and
+    /// for a shell that evaluates our output the failure that it would otherwise not see.
+    fn after_pre(&self, outcome: &Outcome, environment: &Environment, reused: bool, code: ExitCode) {
+        let text = |value: Option<String>| value.unwrap_or_default();
+        let server = outcome.server.as_ref();
+        let outputs = [
+            ("sccache", text(outcome.sccache.as_ref().map(|(path, _)| path.display().to_string()))),
+            ("sccache-version", text(outcome.sccache.as_ref().map(|(_, version)| version.to_string()))),
+            ("server-pid", text(server.map(|server| server.server.pid.to_string()))),
+            ("server-address", text(server.map(|server| server.address.to_string()))),
+            ("state", environment.state_path.display().to_string()),
+            (
+                "cache-dir",
+                text(server.and_then(|s| s.cache_dir.as_ref()).map(|dir| dir.display().to_string())),
+            ),
+        ];
+        let voice = Voice { adapter: &*self.adapter, annotations: Annotations::Problems };
+        let role = if reused { "guest" } else { "owner" };
+        let mut errors =
+            voice.hand_over(&self.adapter.outputs(&outputs.map(|(name, value)| (name.to_owned(), value))));
+        errors.extend(voice.hand_over(&self.adapter.save_state(&[("role".to_owned(), role.to_owned())])));
+        if self.arguments.format == OutputFormat::Json {
+            errors.extend(write(&[Output::Stdout(format!("{:#}\n", outcome.to_json("pre")))]));
+        } else if code != ExitCode::Fine {
+            errors.extend(self.print_failure(code, voice));
+        }
+        errors.iter().for_each(|error| voice.complain(Level::Warning, error));
+    }
+
+    /// For a shell that evaluates our output, and would not see our exit code.
+    fn print_failure(&self, code: ExitCode, voice: Voice<'_>) -> Vec<Error> {
+        let after = After { program: PathBuf::new(), state: PathBuf::new(), failure: Some(code.number()) };
+        voice.hand_over(&self.adapter.export(&Exports::default(), &after))
+    }
+
+    /// Shows the report: the log or standard output, the summary, and one annotation with the verdict.
+    fn show(&self, report: &Report, summary: bool, annotations: Annotations) -> Vec<Error> {
+        let format = match self.arguments.format {
+            OutputFormat::Text => Format::Text,
+            OutputFormat::Json => Format::Json,
+        };
+        let text = format.renderer().render(report);
+        // The standard output of `run` is its command's.
+        let mut outputs = match self.arguments.phase {
+            Phase::Run(_) => vec![Output::Stderr(text)],
+            _ => vec![Output::Stdout(text)],
+        };
+        if annotations == Annotations::All {
+            let lines = Lines { what: report.headline(), cause: String::new(), help: String::new() };
+            outputs.extend(self.adapter.message(Level::Notice, &lines, Prominence::Annotation));
+        }
+        if summary {
+            outputs.extend(self.adapter.summary(&Format::Markdown.renderer().render(report)));
+        }
+        write(&outputs)
+    }
+
+    /// A wrong input, or `stats` without a server: nothing was begun.
+    fn refuse(&self, error: &Error, annotations: Annotations) -> ExitCode {
+        let voice = Voice { adapter: &*self.adapter, annotations };
+        voice.complain(Level::Error, error);
+        let code = match self.arguments.phase {
+            Phase::Run(_) => ExitCode::RunFailed,
+            _ => error.exit_code(),
+        };
+        if self.arguments.phase == Phase::Pre && self.arguments.format == OutputFormat::Text {
+            let _ = self.print_failure(code, voice);
+        }
+        code
+    }
+}

@@ -1,0 +1,91 @@
+//! `post` and `stats`: decided from the state file alone.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{OnFailure, Plan, ServerRole, Step};
+use crate::environment::{Environment, SavedState};
+use crate::error::Error;
+use crate::inputs::Inputs;
+use crate::state::{Phase, State};
+
+/// Plans `post`.
+#[must_use]
+pub fn post(inputs: &Inputs, environment: &Environment, role: ServerRole) -> Plan {
+    let mut plan = Plan::new("post", inputs.fail_fast);
+    let path = &environment.state_path;
+    let state = match &environment.saved {
+        SavedState::Absent => {
+            plan.notices.push(format!("nothing to stop: no `pre` left a state file at `{}`", path.display()));
+            return plan;
+        }
+        SavedState::Unusable(error) => {
+            plan.push(
+                Step::Refuse(Arc::clone(error)),
+                "the state file decides what is stopped",
+                OnFailure::Warn,
+            );
+            return plan;
+        }
+        SavedState::Present { state, .. } => state,
+    };
+    plan.fail_fast = state.policy.fail_fast;
+    plan.saved = Some(state.clone());
+    if state.phase == Phase::Finished {
+        plan.notices.push("nothing to stop: the server was stopped and reported before".into());
+        return plan;
+    }
+    if role == ServerRole::Guest {
+        plan.notices.push("the server belongs to an earlier step, whose `post` stops it and reports".into());
+        return plan;
+    }
+    plan.reports = true;
+    push_end(&mut plan, state);
+    plan.push(
+        Step::FinishState { path: path.clone() },
+        "a second `post` must find nothing to do",
+        OnFailure::Warn,
+    );
+    plan
+}
+
+/// Plans `stats`.
+///
+/// # Errors
+/// [`Error::NoServer`] when there is none of ours to ask, and whatever makes the state file unusable.
+pub fn stats(environment: &Environment) -> Result<Plan, Arc<Error>> {
+    let mut plan = Plan::new("stats", true);
+    match &environment.saved {
+        SavedState::Unusable(error) => return Err(Arc::clone(error)),
+        SavedState::Present { state, server_alive: true } if state.phase == Phase::Started => {
+            plan.saved = Some(state.clone());
+        }
+        _ => return Err(Arc::new(Error::NoServer { state: environment.state_path.clone() })),
+    }
+    plan.push(Step::ReadStatistics, "only the server knows its counters", OnFailure::Stop);
+    plan.reports = true;
+    Ok(plan)
+}
+
+/// The steps that `post` and `run` share: ask, stop, remember, judge.
+pub(super) fn push_end(plan: &mut Plan, state: &State) {
+    push_end_with(
+        plan,
+        Duration::from_millis(state.policy.stop_timeout_ms),
+        state.policy.min_hit_rate_percent,
+    );
+}
+
+pub(super) fn push_end_with(plan: &mut Plan, stop_timeout: Duration, min_hit_rate_percent: Option<f64>) {
+    plan.push(Step::ReadStatistics, "the counters end with the server", OnFailure::Warn);
+    let reason = "no process may outlive the job";
+    plan.push(Step::StopServer { timeout: stop_timeout }, reason, OnFailure::Warn);
+    plan.push(
+        Step::RecordAverages,
+        "later jobs that compile nothing need an average to go by",
+        OnFailure::Warn,
+    );
+    if let Some(minimum_percent) = min_hit_rate_percent {
+        plan.push(Step::CheckHitRate { minimum_percent }, "input `min-hit-rate` is given", OnFailure::Warn);
+    }
+}

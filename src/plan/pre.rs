@@ -1,0 +1,134 @@
+//! `pre`: find or install sccache, start the server, export the environment.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::exports::push_exports;
+use super::server::plan_server;
+use super::{OnFailure, Plan, Step};
+use crate::backend::Backend;
+use crate::environment::{Environment, SavedState};
+use crate::error::Error;
+use crate::inputs::{Inputs, Installer};
+use crate::state::{Phase, Policy};
+use crate::version::Version;
+
+/// Plans `pre`.
+///
+/// # Errors
+/// Wrong settings of the storage; these stop the phase before anything is done.
+pub fn pre(inputs: &Inputs, environment: &Environment) -> Result<Plan, Error> {
+    let mut plan = start(inputs, environment, "pre")?;
+    if !matches!(plan.steps.first(), Some(planned) if matches!(planned.step, Step::ReuseServer(_))) {
+        plan.push(Step::HandOver, "the server must outlive `pre`", OnFailure::LeaveOutCache);
+    }
+    Ok(plan)
+}
+
+/// The steps that `pre` and `run` share: everything up to a working server and its variables.
+pub(super) fn start(inputs: &Inputs, environment: &Environment, phase: &'static str) -> Result<Plan, Error> {
+    let backend = Backend::choose(inputs, environment)?;
+    let mut plan = Plan::new(phase, inputs.fail_fast);
+    match &environment.saved {
+        SavedState::Present { state, server_alive: true } if state.phase == Phase::Started => {
+            plan.push(
+                Step::ReuseServer(state.clone()),
+                format!("an earlier `pre` of this job started it (`{}`)", environment.state_path.display()),
+                OnFailure::LeaveOutCache,
+            );
+            plan.saved = Some(state.clone());
+            return Ok(plan);
+        }
+        SavedState::Unusable(error) => {
+            let on_failure = match **error {
+                Error::StateForeign { .. } => OnFailure::LeaveOutCache,
+                _ => OnFailure::Warn,
+            };
+            plan.push(Step::Refuse(Arc::clone(error)), "a state file was found", on_failure);
+        }
+        SavedState::Present { .. } | SavedState::Absent => {}
+    }
+    let secrets = backend.config().secrets();
+    if !secrets.is_empty() {
+        plan.push(Step::Mask(secrets), "no credential may be printed", OnFailure::Warn);
+    }
+    plan.push(
+        Step::PrepareRunDirectory {
+            run_dir: environment.run_dir.clone(),
+            socket_dir: environment.socket_dir.clone(),
+        },
+        "the server is private to this job",
+        OnFailure::LeaveOutCache,
+    );
+    let Some((program, version)) = push_sccache(&mut plan, inputs, environment) else {
+        push_state(&mut plan, inputs, environment);
+        return Ok(plan);
+    };
+    if let Some(directory) = backend.config().directory() {
+        let reason =
+            origin(inputs, "cache-dir", "the server notices a bad directory only at the first compile");
+        plan.push(Step::PrepareCacheDirectory(directory.to_owned()), reason, OnFailure::LeaveOutCache);
+    }
+    let server = plan_server(inputs, environment, &backend, version);
+    let address_name = server.address.address.variable().0;
+    let reason = origin(inputs, "cache", "`cache` is `disk` by default");
+    plan.push(Step::StartServer(Box::new(server)), reason, OnFailure::LeaveOutCache);
+    push_state(&mut plan, inputs, environment);
+    push_exports(&mut plan, inputs, environment, &program, address_name);
+    Ok(plan)
+}
+
+/// The step that gives us an sccache, where it will be, and which version; `None` when there is none to be had.
+fn push_sccache(plan: &mut Plan, inputs: &Inputs, environment: &Environment) -> Option<(PathBuf, Version)> {
+    match &environment.sccache {
+        Some(Ok(found)) => {
+            let reason = match found.origin {
+                "sccache" => origin(inputs, "sccache", "it was named"),
+                origin => format!("it was found in {origin}"),
+            };
+            plan.push(Step::UseSccache(found.clone()), reason, OnFailure::LeaveOutCache);
+            return Some((found.path.clone(), found.version));
+        }
+        Some(Err(error)) => {
+            let reason = origin(inputs, "sccache", "this sccache was found first");
+            plan.push(Step::Refuse(Arc::clone(error)), reason, OnFailure::LeaveOutCache);
+            return None;
+        }
+        None => {}
+    }
+    if inputs.install_from.is_empty() {
+        let error = Error::SccacheMissing { looked: environment.looked.clone() };
+        plan.push(Step::Refuse(Arc::new(error)), "input `install-from` is `none`", OnFailure::LeaveOutCache);
+        return None;
+    }
+    let version = inputs.sccache_version;
+    plan.push(
+        Step::InstallSccache {
+            version,
+            sources: inputs.install_from.iter().copied().map(Installer::name).collect(),
+            allow_unpinned: inputs.allow_unpinned,
+            timeout: inputs.install_timeout,
+            tool_cache: environment.tool_cache.clone(),
+        },
+        format!("none was found: looked at {}", environment.looked.join(", ")),
+        OnFailure::LeaveOutCache,
+    );
+    Some((environment.installed_program.clone(), version))
+}
+
+fn push_state(plan: &mut Plan, inputs: &Inputs, environment: &Environment) {
+    let policy = Policy {
+        fail_fast: inputs.fail_fast,
+        min_hit_rate_percent: inputs.min_hit_rate_percent,
+        summary: inputs.summary,
+        annotations: inputs.annotations.name().to_owned(),
+        stop_timeout_ms: u64::try_from(inputs.stop_timeout.as_millis()).unwrap_or(u64::MAX),
+    };
+    let step = Step::WriteState { path: environment.state_path.clone(), policy };
+    plan.push(step, "`post` needs to know what was started", OnFailure::LeaveOutCache);
+}
+
+/// Where the value of an input came from, or what to say of its default.
+fn origin(inputs: &Inputs, name: &str, default: &str) -> String {
+    inputs.origins.get(name).map_or_else(|| default.to_owned(), |origin| format!("given by {origin}"))
+}

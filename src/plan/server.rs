@@ -1,0 +1,151 @@
+//! The server as planned: where it listens, and with which variables it starts.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::backend::Backend;
+use crate::environment::{Environment, System, Variables};
+use crate::inputs::Inputs;
+use crate::secret::{Secret, ServerValue};
+use crate::state::{Address, ProcessIdentity};
+use crate::version::Version;
+
+/// Where the server will listen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PlannedAddress {
+    /// The address; port 0 means that the server chooses a free one.
+    pub address: Address,
+    /// Why this kind of address.
+    pub reason: &'static str,
+}
+
+/// A server to be started.
+#[derive(Clone, Debug)]
+pub struct PlannedServer {
+    /// Where it listens.
+    pub address: PlannedAddress,
+    /// The storage in the user's words.
+    pub storage: String,
+    /// The local cache directory, for storages that have one.
+    pub cache_dir: Option<PathBuf>,
+    /// The server's whole environment.
+    pub variables: Vec<(String, ServerValue)>,
+    /// Its log.
+    pub log: PathBuf,
+    /// How long it may take until it is ready.
+    pub startup_timeout: Duration,
+    /// The process whose end means that nobody needs the server any more.
+    pub watched: Option<ProcessIdentity>,
+}
+
+/// What a server needs of our environment besides its storage: to find programs and its home, to reach the
+/// network, and to be found by GitHub's clean-up. Compilers get their variables from the clients.
+const PASSED_ON: &[&str] = &[
+    "PATH",
+    "HOME",
+    "USER",
+    "LOGNAME",
+    "LANG",
+    "LC_ALL",
+    "TZ",
+    "TMPDIR",
+    "TMP",
+    "TEMP",
+    "XDG_CACHE_HOME",
+    "XDG_CONFIG_HOME",
+    "XDG_RUNTIME_DIR",
+    "RUNNER_TRACKING_ID",
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "ALL_PROXY",
+    "NO_PROXY",
+    "http_proxy",
+    "https_proxy",
+    "all_proxy",
+    "no_proxy",
+    "SystemRoot",
+    "SystemDrive",
+    "windir",
+    "USERPROFILE",
+    "APPDATA",
+    "LOCALAPPDATA",
+    "ProgramData",
+    "PATHEXT",
+    "ComSpec",
+    "NUMBER_OF_PROCESSORS",
+    "PROCESSOR_ARCHITECTURE",
+];
+
+pub(super) fn plan_server(
+    inputs: &Inputs,
+    environment: &Environment,
+    backend: &Backend,
+    version: Version,
+) -> PlannedServer {
+    let config = backend.config();
+    let mut variables = passed_on(&environment.variables);
+    let own = [
+        ("SCCACHE_START_SERVER", "1".to_owned()),
+        ("SCCACHE_NO_DAEMON", "1".to_owned()),
+        // Ours ends with `post`; an idle exit would take the job's numbers with it.
+        ("SCCACHE_IDLE_TIMEOUT", "0".to_owned()),
+        // A file of ours, so that a configuration of the user cannot put another storage in front.
+        ("SCCACHE_CONF", environment.run_dir.join("sccache.toml").to_string_lossy().into_owned()),
+        ("SCCACHE_STEP_STATE", environment.state_path.to_string_lossy().into_owned()),
+    ];
+    variables.extend(own.map(|(name, value)| (name.to_owned(), ServerValue::Plain(value))));
+    if inputs.log_level != "off" {
+        // Without the directive's target, libraries that sccache uses drown its own lines.
+        let level = format!("sccache={}", inputs.log_level);
+        variables.push(("SCCACHE_LOG".into(), ServerValue::Plain(level)));
+    }
+    variables.extend(config.variables(version).into_iter().map(|(name, value)| (name.to_owned(), value)));
+    let log = inputs.log_file.clone().unwrap_or_else(|| PathBuf::from("server.log"));
+    PlannedServer {
+        address: plan_address(environment, version),
+        storage: config.description(),
+        cache_dir: config.directory().map(ToOwned::to_owned),
+        variables,
+        log: if inputs.log_file.is_some() {
+            environment.workspace.join(log)
+        } else {
+            environment.run_dir.join(log)
+        },
+        startup_timeout: inputs.startup_timeout,
+        watched: environment.watched,
+    }
+}
+
+fn passed_on(variables: &Variables) -> Vec<(String, ServerValue)> {
+    let wanted =
+        variables.iter().filter(|(name, _)| PASSED_ON.iter().any(|known| known.eq_ignore_ascii_case(name)));
+    wanted.map(|(name, value)| (name.clone(), proxy_hidden(name, value))).collect()
+}
+
+/// A proxy's URL may carry a password.
+fn proxy_hidden(name: &str, value: &str) -> ServerValue {
+    if name.to_ascii_lowercase().ends_with("_proxy") && value.contains('@') {
+        ServerValue::Hidden(Secret::new(value))
+    } else {
+        ServerValue::Plain(value.to_owned())
+    }
+}
+
+fn plan_address(environment: &Environment, version: Version) -> PlannedAddress {
+    if environment.system == System::Windows {
+        let reason = "sccache has no Unix sockets on Windows";
+        return PlannedAddress { address: Address::Port(0), reason };
+    }
+    if version < Version::UNIX_SOCKET {
+        let reason = "sccache before 0.9.0 has no Unix sockets";
+        return PlannedAddress { address: Address::Port(0), reason };
+    }
+    let socket = environment.socket_dir.join("s");
+    if socket.as_os_str().len() > environment.system.socket_path_limit_bytes() {
+        let reason = "every private directory's path is too long for a Unix socket";
+        return PlannedAddress { address: Address::Port(0), reason };
+    }
+    PlannedAddress { address: Address::Socket(socket), reason: "nobody else can enter its directory" }
+}

@@ -1,0 +1,230 @@
+//! Unix. Linux is the reference; macOS lacks procfs and pidfds, so it is asked through `ps` and looked at
+//! again and again.
+
+use std::fs::{DirBuilder, File, Metadata, Permissions};
+use std::io::{self, Read};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, PermissionsExt as _};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus};
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal};
+
+use super::{Keyboard, Stream, Urgency};
+
+/// The signal that stands for "please end".
+pub const TERMINATE_SIGNAL: i32 = signal_hook::consts::SIGTERM;
+
+pub(super) fn own_group(command: &mut Command) {
+    command.process_group(0);
+}
+
+pub(super) fn end_group(child: &mut Child) {
+    if let Some(group) = pid(child.id()) {
+        // The group may be gone already, which is what we want.
+        let _ = rustix::process::kill_process_group(group, Signal::KILL);
+    }
+}
+
+pub(super) fn signal_group(leader_pid: u32, signal: i32) {
+    let signal = Signal::from_named_raw(signal);
+    if let (Some(group), Some(signal)) = (pid(leader_pid), signal) {
+        // The group may be gone already, which is what we want.
+        let _ = rustix::process::kill_process_group(group, signal);
+    }
+}
+
+pub(super) fn signal_process(pid_number: u32, signal: i32) {
+    if let (Some(pid), Some(signal)) = (pid(pid_number), Signal::from_named_raw(signal)) {
+        // It may have ended in this very moment, which is what we want.
+        let _ = rustix::process::kill_process(pid, signal);
+    }
+}
+
+pub(super) fn detach(_command: &mut Command) {}
+
+pub(super) fn lead_session() {
+    // Fails only where this process leads a group already; then its starter took care.
+    let _ = rustix::process::setsid();
+}
+
+pub(super) fn release_stdout() -> io::Result<()> {
+    let null = File::options().write(true).open("/dev/null")?;
+    Ok(rustix::stdio::dup2_stdout(null)?)
+}
+
+/// Clock ticks since boot at which the process started: field 22 of `/proc/<pid>/stat`, counted behind the
+/// closing parenthesis of the name, which may itself hold blanks and parentheses. Field 3 is its state.
+#[cfg(target_os = "linux")]
+pub(super) fn start_time(pid: u32) -> Option<u64> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_ascii_whitespace().collect();
+    let zombie = matches!(*fields.first()?, "Z" | "X");
+    fields.get(19).filter(|_| !zombie)?.parse().ok()
+}
+
+/// A number made of the start date that `ps` tells, which macOS notes once and never changes.
+#[cfg(not(target_os = "linux"))]
+pub(super) fn start_time(pid: u32) -> Option<u64> {
+    use std::hash::{BuildHasher as _, BuildHasherDefault, DefaultHasher};
+    let mut ps = super::command("ps");
+    ps.args(["-o", "stat=,lstart=", "-p", &pid.to_string()]).env("LC_ALL", "C");
+    let answer = ps.output().ok()?;
+    let text = String::from_utf8(answer.stdout).ok()?;
+    let (status, started) = text.trim().split_once(char::is_whitespace)?;
+    (!status.starts_with('Z'))
+        .then(|| BuildHasherDefault::<DefaultHasher>::default().hash_one(started.trim()))
+}
+
+pub(super) fn end(pid_number: u32, urgency: Urgency) {
+    let signal = match urgency {
+        Urgency::Terminate => Signal::TERM,
+        Urgency::Kill => Signal::KILL,
+    };
+    if let Some(pid) = pid(pid_number) {
+        // It may have ended in this very moment, which is what we want.
+        let _ = rustix::process::kill_process(pid, signal);
+    }
+}
+
+/// Waits on a pidfd; `false` when there is none to be had.
+#[cfg(target_os = "linux")]
+pub(super) fn wait_on_handle(pid_number: u32, limit: Duration) -> bool {
+    use rustix::event::{PollFd, PollFlags, Timespec, poll};
+    let Some(pid) = pid(pid_number) else { return false };
+    let Ok(handle) = rustix::process::pidfd_open(pid, rustix::process::PidfdFlags::empty()) else {
+        return false;
+    };
+    let timeout = Timespec {
+        tv_sec: i64::try_from(limit.as_secs()).unwrap_or(i64::MAX),
+        tv_nsec: limit.subsec_nanos().into(),
+    };
+    poll(&mut [PollFd::new(&handle, PollFlags::IN)], Some(&timeout)).is_ok_and(|ready| ready > 0)
+}
+
+/// There are no pidfds.
+#[cfg(not(target_os = "linux"))]
+pub(super) fn wait_on_handle(_pid: u32, _limit: Duration) -> bool {
+    false
+}
+
+pub(super) fn exit_code(status: ExitStatus) -> u8 {
+    let code = status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or(0));
+    u8::try_from(code & 0xff).unwrap_or(u8::MAX)
+}
+
+pub(super) fn ending_signal(status: ExitStatus) -> Option<i32> {
+    status.signal()
+}
+
+pub(super) fn keyboard() -> Keyboard {
+    let foreground = File::open("/dev/tty").ok().and_then(|tty| rustix::termios::tcgetpgrp(tty).ok());
+    if foreground == Some(rustix::process::getpgrp()) { Keyboard::Shared } else { Keyboard::Absent }
+}
+
+pub(super) fn session_leader_pid() -> Option<u32> {
+    let session = rustix::process::getsid(None).ok()?;
+    u32::try_from(session.as_raw_nonzero().get()).ok()
+}
+
+pub(super) fn user_id() -> u32 {
+    rustix::process::geteuid().as_raw()
+}
+
+pub(super) fn create_private_directory(path: &Path) -> io::Result<()> {
+    if let Some(parent) = path.parent() {
+        std::fs::create_dir_all(parent)?;
+    }
+    match DirBuilder::new().mode(0o700).create(path) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        other => other,
+    }
+}
+
+pub(super) fn foreign(metadata: &Metadata, forbidden_mode: u32) -> Option<String> {
+    let (owner, us, mode) = (metadata.uid(), user_id(), metadata.mode() & 0o777);
+    if owner != us {
+        return Some(format!("it belongs to user {owner}, and we are user {us}"));
+    }
+    (mode & forbidden_mode != 0).then(|| format!("its mode {mode:o} lets others in"))
+}
+
+pub(super) fn make_executable(path: &Path) -> io::Result<()> {
+    let mode = std::fs::metadata(path)?.mode();
+    std::fs::set_permissions(path, Permissions::from_mode(mode | (mode & 0o444) >> 2))
+}
+
+pub(super) fn has_executable_bit(metadata: &Metadata) -> bool {
+    metadata.mode() & 0o111 != 0
+}
+
+pub(super) fn connect_socket(path: &Path, limit: Duration) -> io::Result<Box<dyn Stream>> {
+    let stream = UnixStream::connect(path)?;
+    stream.set_read_timeout(Some(limit))?;
+    stream.set_write_timeout(Some(limit))?;
+    Ok(Box::new(stream))
+}
+
+pub(super) fn listen_for_signals(note: fn(i32)) -> io::Result<()> {
+    use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+    let mut signals = signal_hook::iterator::Signals::new([SIGINT, SIGTERM, SIGHUP])?;
+    std::thread::spawn(move || signals.forever().for_each(note));
+    Ok(())
+}
+
+/// Where a starting server tells that it is ready: a Unix socket.
+#[derive(Debug)]
+pub struct NotifyListener {
+    listener: UnixListener,
+    path: PathBuf,
+}
+
+impl NotifyListener {
+    /// Listens on a socket in `directory`. An old one of the same name is ours and is replaced.
+    ///
+    /// # Errors
+    /// When the socket cannot be bound.
+    pub fn bind(directory: &Path) -> io::Result<Self> {
+        let path = directory.join("n");
+        match std::fs::remove_file(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        Ok(Self { listener: UnixListener::bind(&path)?, path })
+    }
+
+    /// The value of `SCCACHE_STARTUP_NOTIFY`.
+    #[must_use]
+    pub fn name(&self) -> String {
+        self.path.to_string_lossy().into_owned()
+    }
+
+    /// Waits for the server's call. Comes to an end only through one, or through [`NotifyListener::release`].
+    ///
+    /// # Errors
+    /// When the socket breaks.
+    pub fn accept(&self) -> io::Result<Box<dyn Read>> {
+        let (stream, _) = self.listener.accept()?;
+        stream.set_read_timeout(Some(Duration::from_secs(5)))?;
+        Ok(Box::new(stream))
+    }
+
+    /// Ends a waiting [`NotifyListener::accept`] with an empty call to the listener of this name.
+    pub fn release(name: &str) {
+        // Nobody waits any more when nobody can be called.
+        let _ = UnixStream::connect(name);
+    }
+}
+
+impl Drop for NotifyListener {
+    fn drop(&mut self) {
+        // A socket file left behind is replaced by the next one, or goes with its directory.
+        let _ = std::fs::remove_file(&self.path);
+    }
+}
+
+fn pid(number: u32) -> Option<Pid> {
+    i32::try_from(number).ok().and_then(Pid::from_raw)
+}

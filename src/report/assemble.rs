@@ -1,0 +1,49 @@
+//! From an outcome to a report.
+
+use std::time::Duration;
+
+use super::{Report, SCHEMA_VERSION, Saved};
+use crate::outcome::{Outcome, Overhead};
+use crate::stats::Statistics;
+
+impl Report {
+    /// The report on a phase. `pre_ms` is what an earlier `pre` took, in milliseconds; `None` when it was part
+    /// of this phase. `failure` tells why an earlier `pre` could start no server.
+    #[must_use]
+    pub fn assemble(
+        phase: &str,
+        outcome: &Outcome,
+        pre_ms: Option<u64>,
+        failure: Option<String>,
+        min_hit_rate_percent: Option<f64>,
+    ) -> Self {
+        let statistics = outcome.statistics.clone().unwrap_or(Statistics::NoServer);
+        let saved = statistics.stats().and_then(|stats| Saved::estimate(stats, outcome.averages.as_ref()));
+        let failure = failure.or_else(|| outcome.failure.clone());
+        let times = |wanted: bool| -> Duration {
+            let steps = outcome.steps.iter().filter(|finished| finished.step != "run-command");
+            steps.filter(|finished| finished.belongs_to_end == wanted).map(|finished| finished.took).sum()
+        };
+        Self {
+            schema: SCHEMA_VERSION,
+            phase: phase.to_owned(),
+            statistics,
+            failure,
+            storage: outcome.server.as_ref().map(|server| server.storage.clone()),
+            sccache_version: outcome.sccache.as_ref().map(|(_, version)| version.to_string()),
+            saved,
+            overhead: Overhead {
+                pre_ms: pre_ms.unwrap_or_else(|| millis(times(false))),
+                post_ms: millis(times(true)),
+            },
+            min_hit_rate_percent,
+            incidents: outcome.incidents.clone(),
+            troubles: outcome.troubles.iter().map(|trouble| trouble.lines()).collect(),
+            command: outcome.command.clone(),
+        }
+    }
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,160 @@
+//! GitHub's job summary: GitHub-flavoured Markdown, details folded, below GitHub's size limit.
+
+use super::escape::{cell, code_span, fenced, is_tame, visible};
+use super::page::Page;
+use super::phrase::{Align, Phrase, Span, Table};
+use super::verdict::Tone;
+use super::{Format, Render, Report, SUMMARY_LIMIT_BYTES};
+use crate::error::Lines;
+
+/// The most characters of foreign words in a line, and in a table cell.
+const LINE_CHARS: usize = 500;
+const CELL_CHARS: usize = 120;
+
+/// GitHub's job summary.
+pub(super) struct Markdown;
+
+/// How much is left out to stay below the limit.
+#[derive(Clone, Copy)]
+struct Cut {
+    raw_json: RawJson,
+    rows: usize,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum RawJson {
+    Shown,
+    LeftOut,
+}
+
+/// From nothing left out to a summary that is below the limit whatever it holds.
+const CUTS: [Cut; 5] = [
+    Cut { raw_json: RawJson::Shown, rows: usize::MAX },
+    Cut { raw_json: RawJson::LeftOut, rows: usize::MAX },
+    Cut { raw_json: RawJson::LeftOut, rows: 1000 },
+    Cut { raw_json: RawJson::LeftOut, rows: 100 },
+    Cut { raw_json: RawJson::LeftOut, rows: 20 },
+];
+
+impl Render for Markdown {
+    fn render(&self, report: &Report) -> String {
+        let page = Page::of(report);
+        let mut summary = String::new();
+        for cut in CUTS {
+            summary = render(report, &page, cut);
+            if summary.len() < SUMMARY_LIMIT_BYTES {
+                break;
+            }
+        }
+        summary
+    }
+}
+
+fn render(report: &Report, page: &Page<'_>, cut: Cut) -> String {
+    let mut blocks = vec![format!("{}\n", line(&page.headline))];
+    for remark in &page.remarks {
+        let mark = match remark.tone {
+            Tone::Note => "",
+            Tone::Warning => "⚠️ ",
+        };
+        blocks.push(format!("{mark}{}\n", line(&remark.words)));
+    }
+    blocks.extend(page.languages.as_ref().map(|languages| table(languages, cut.rows)));
+    blocks.extend(page.glance.as_ref().map(|glance| format!("{}\n", line(glance))));
+    if !page.incidents.is_empty() {
+        blocks.push(incidents(page.incidents, cut.rows));
+    }
+    if !page.troubles.is_empty() {
+        blocks.push(troubles(page.troubles, cut.rows));
+    }
+    blocks.extend(page.reasons.as_ref().map(|(summary, reasons)| folded(summary, &table(reasons, cut.rows))));
+    if !page.facts.is_empty() {
+        let rows = page.facts.iter().map(|(label, value)| vec![(*label).into(), value.clone()]).collect();
+        let columns = vec![("Fact", Align::Left), ("Value", Align::Left)];
+        blocks.push(folded(
+            "Cache, counters and times",
+            &table(&Table { columns, rows, total: None }, cut.rows),
+        ));
+    }
+    if let Some(estimate) = &page.estimate {
+        blocks
+            .push(folded("How the compile time saved is estimated", &format!("{}\n", estimate.join("\n\n"))));
+    }
+    blocks.push(match cut.raw_json {
+        RawJson::Shown => {
+            folded("This report as JSON", &fenced("json", &Format::Json.renderer().render(report)))
+        }
+        RawJson::LeftOut => {
+            "The report as JSON is left out here: it exceeds GitHub's limit for a summary.\n".into()
+        }
+    });
+    blocks.join("\n")
+}
+
+/// A block under a heading of our own words, closed until clicked.
+fn folded(heading: &str, block: &str) -> String {
+    format!("<details><summary>{heading}</summary>\n\n{block}\n</details>\n")
+}
+
+fn line(phrase: &Phrase) -> String {
+    spans(phrase, LINE_CHARS)
+}
+
+fn spans(phrase: &Phrase, limit_chars: usize) -> String {
+    let dressed = phrase.0.iter().map(|span| match span {
+        Span::Plain(words) => words.clone(),
+        Span::Strong(words) => format!("**{words}**"),
+        Span::Foreign(words) => code_span(words, limit_chars),
+        Span::Name(words) if is_tame(words) => words.clone(),
+        Span::Name(words) => code_span(words, limit_chars),
+    });
+    dressed.collect()
+}
+
+fn table(table: &Table, limit_rows: usize) -> String {
+    let join = |cells: Vec<String>| format!("| {} |\n", cells.join(" | "));
+    let row = |cells: &[Phrase]| join(cells.iter().map(|phrase| cell(&spans(phrase, CELL_CHARS))).collect());
+    let mut shown = join(table.columns.iter().map(|(head, _)| (*head).to_owned()).collect());
+    let rule = |align: &Align| match align {
+        Align::Left => ":--",
+        Align::Right => "--:",
+    };
+    shown.push_str(&join(table.columns.iter().map(|(_, align)| rule(align).to_owned()).collect()));
+    for cells in table.rows.iter().take(limit_rows) {
+        shown.push_str(&row(cells));
+    }
+    if let Some(total) = &table.total {
+        shown.push_str(&join(
+            total.iter().map(|phrase| format!("**{}**", spans(phrase, CELL_CHARS))).collect(),
+        ));
+    }
+    shown.push_str(&more(table.rows.len(), limit_rows));
+    shown
+}
+
+/// What stands for rows that are left out; a table ends before the empty line.
+fn more(rows: usize, limit_rows: usize) -> String {
+    match super::figures::left_out(rows, limit_rows) {
+        Some(words) => format!("\n{words}\n"),
+        None => String::new(),
+    }
+}
+
+fn incidents(incidents: &[String], limit_rows: usize) -> String {
+    let shown: String = incidents
+        .iter()
+        .take(limit_rows)
+        .map(|words| format!("- {}\n", code_span(words, LINE_CHARS)))
+        .collect();
+    format!("**Incidents**\n\n{shown}{}", more(incidents.len(), limit_rows))
+}
+
+/// The troubles as the log tells them: in a block nothing in their words can act.
+fn troubles(troubles: &[Lines], limit_rows: usize) -> String {
+    let told = troubles.iter().take(limit_rows).map(|Lines { what, cause, help }| {
+        let [what, cause, help] = [what, cause, help].map(|words| visible(words, LINE_CHARS));
+        format!("warning: {what}\ncause:   {cause}\nhelp:    {help}\n")
+    });
+    let block = fenced("text", &told.collect::<Vec<_>>().join("\n"));
+    format!("**Troubles**\n\n{block}{}", more(troubles.len(), limit_rows))
+}

@@ -1,0 +1,116 @@
+//! The one value that every surface renders, and the renderers.
+//!
+//! Owns what a report says; the hosts own where it goes. Pure: no clock, no files.
+
+mod assemble;
+mod escape;
+mod facts;
+mod figures;
+mod json;
+mod markdown;
+mod page;
+mod phrase;
+mod reasons;
+mod saved;
+mod text;
+mod verdict;
+
+use serde::{Deserialize, Serialize};
+
+pub use saved::Saved;
+pub use verdict::Verdict;
+
+use crate::error::Lines;
+use crate::outcome::{CommandEnd, Overhead};
+use crate::stats::Statistics;
+
+/// The schema version of the JSON form.
+pub const SCHEMA_VERSION: u64 = 1;
+
+/// The largest job summary GitHub takes, in bytes; above it GitHub drops the whole summary.
+///
+/// Source: the runner's limit for one `GITHUB_STEP_SUMMARY` file (1024 KiB).
+pub const SUMMARY_LIMIT_BYTES: usize = 1_048_576;
+
+/// What a job's cache did.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Report {
+    /// [`SCHEMA_VERSION`].
+    pub schema: u64,
+    /// The command that made it: `post`, `run` or `stats`.
+    pub phase: String,
+    /// The job's counters, or why there are none.
+    pub statistics: Statistics,
+    /// Why no server could be started, when that is why there are no counters.
+    pub failure: Option<String>,
+    /// The storage in the user's words, without credentials: `local disk`, `Azure Blob Storage, container c`.
+    pub storage: Option<String>,
+    /// Version of sccache.
+    pub sccache_version: Option<String>,
+    /// The estimate of compile time saved; `None` when there is nothing to estimate from.
+    pub saved: Option<Saved>,
+    /// What sccache-step itself took.
+    pub overhead: Overhead,
+    /// `min-hit-rate`, 0..=100.
+    pub min_hit_rate_percent: Option<f64>,
+    /// What befell the server, one line each.
+    pub incidents: Vec<String>,
+    /// Troubles of this phase, as told in the log.
+    pub troubles: Vec<Lines>,
+    /// How the command of `run` ended.
+    pub command: Option<CommandEnd>,
+}
+
+impl Report {
+    /// The verdict.
+    #[must_use]
+    pub fn verdict(&self) -> Verdict {
+        Verdict::of(&self.statistics)
+    }
+
+    /// The first line of the text form, without line breaks or control characters, however long.
+    #[must_use]
+    pub fn headline(&self) -> String {
+        escape::log_line(&text::plain(&verdict::headline(self))).into_owned()
+    }
+
+    /// What is wrong, a few words each, the gravest first; empty when nothing is.
+    #[must_use]
+    pub fn warnings(&self) -> Vec<String> {
+        verdict::warnings(self)
+    }
+}
+
+/// A surface a report is rendered for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// GitHub's job summary.
+    Markdown,
+    /// A log or a terminal.
+    Text,
+    /// Programs.
+    Json,
+}
+
+/// Turns a report into the bytes of one surface.
+pub trait Render {
+    /// Renders the whole report.
+    fn render(&self, report: &Report) -> String;
+}
+
+impl Format {
+    /// The renderer of this surface.
+    #[must_use]
+    pub fn renderer(self) -> &'static dyn Render {
+        match self {
+            Self::Markdown => &markdown::Markdown,
+            Self::Text => &text::Text,
+            Self::Json => &json::Json,
+        }
+    }
+}
+
+#[cfg(test)]
+mod samples;
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,46 @@
+//! What a report says, in order, before a surface dresses it.
+
+use super::facts::{self, Fact};
+use super::phrase::{Phrase, Table};
+use super::verdict::Remark;
+use super::{Report, reasons, verdict};
+use crate::error::Lines;
+
+/// The parts of a report as Markdown and text show them.
+pub(super) struct Page<'a> {
+    /// The verdict: what a reader of one line takes away.
+    pub(super) headline: Phrase,
+    /// Why there is nothing to show, or what is wrong.
+    pub(super) remarks: Vec<Remark>,
+    /// A row a language.
+    pub(super) languages: Option<Table>,
+    /// Where the cache is and how full, in one line.
+    pub(super) glance: Option<Phrase>,
+    /// How many non-cacheable calls there were, and the reasons.
+    pub(super) reasons: Option<(String, Table)>,
+    /// Everything else.
+    pub(super) facts: Vec<Fact>,
+    /// How the time saved was estimated, or why it was not.
+    pub(super) estimate: Option<Vec<String>>,
+    /// What befell the server; words we did not write.
+    pub(super) incidents: &'a [String],
+    /// Troubles of this phase; their words may hold some that we did not write.
+    pub(super) troubles: &'a [Lines],
+}
+
+impl<'a> Page<'a> {
+    pub(super) fn of(report: &'a Report) -> Self {
+        let stats = report.statistics.stats();
+        Self {
+            headline: verdict::headline(report),
+            remarks: verdict::remarks(report),
+            languages: stats.and_then(facts::languages),
+            glance: facts::glance(report),
+            reasons: stats.and_then(|stats| reasons::summary(stats).zip(reasons::table(stats))),
+            facts: facts::facts(report),
+            estimate: stats.and_then(|stats| facts::estimate(report.saved.as_ref(), stats)),
+            incidents: &report.incidents,
+            troubles: &report.troubles,
+        }
+    }
+}

@@ -1,0 +1,151 @@
+//! A log or a terminal: plain, aligned, no colour, no line that a runner takes for a command.
+
+use super::escape::{log_line, logged, visible};
+use super::figures::left_out;
+use super::page::Page;
+use super::phrase::{Align, Phrase, Span, Table};
+use super::verdict::Tone;
+use super::{Render, Report};
+use crate::error::Lines;
+
+/// The widest line, in characters.
+const WIDTH: usize = 100;
+/// The widest column but the last, in characters.
+const COLUMN_WIDTH: usize = 40;
+/// The most characters of foreign words in a line.
+const FOREIGN_CHARS: usize = 500;
+/// The most rows of one kind: a log is read, JSON is searched.
+const ROWS: usize = 50;
+
+/// A log or a terminal.
+pub(super) struct Text;
+
+impl Render for Text {
+    fn render(&self, report: &Report) -> String {
+        let page = Page::of(report);
+        let mut lines = wrapped("", &plain(&page.headline));
+        for remark in &page.remarks {
+            let label = match remark.tone {
+                Tone::Note => "note:    ",
+                Tone::Warning => "warning: ",
+            };
+            lines.extend(wrapped(label, &plain(&remark.words)));
+        }
+        lines.extend(page.languages.as_ref().map(table).into_iter().flat_map(apart));
+        lines.extend(apart(facts(&page)));
+        if let Some((summary, reasons)) = &page.reasons {
+            lines.extend(apart(vec![summary.clone()]));
+            lines.extend(table(reasons));
+        }
+        if let Some(estimate) = &page.estimate {
+            lines.extend(apart(wrapped("", &estimate.join(" "))));
+        }
+        lines.extend(apart(incidents(page.incidents)));
+        for Lines { what, cause, help } in page.troubles.iter().take(ROWS) {
+            let parts = [("warning: ", what), ("cause:   ", cause), ("help:    ", help)];
+            let told = parts.iter().flat_map(|(label, words)| wrapped(label, &logged(words, FOREIGN_CHARS)));
+            lines.extend(apart(told.collect()));
+        }
+        lines.extend(left_out(page.troubles.len(), ROWS));
+        lines.iter().map(|line| format!("{}\n", log_line(line.trim_end()))).collect()
+    }
+}
+
+/// The lines after an empty one; nothing for none.
+fn apart(lines: Vec<String>) -> Vec<String> {
+    if lines.is_empty() { lines } else { std::iter::once(String::new()).chain(lines).collect() }
+}
+
+/// The words without dress; foreign ones made visible.
+pub(super) fn plain(phrase: &Phrase) -> String {
+    let spans = phrase.0.iter().map(|span| match span {
+        Span::Plain(words) | Span::Strong(words) => words.clone(),
+        Span::Foreign(words) | Span::Name(words) if words.trim().is_empty() => "(empty)".into(),
+        Span::Foreign(words) | Span::Name(words) => logged(words, FOREIGN_CHARS),
+    });
+    spans.collect()
+}
+
+fn facts(page: &Page<'_>) -> Vec<String> {
+    let widest = page.facts.iter().map(|(label, _)| label.chars().count()).max().unwrap_or_default();
+    let rows =
+        page.facts.iter().flat_map(|(label, value)| wrapped(&format!("{label:widest$}  "), &plain(value)));
+    rows.collect()
+}
+
+fn incidents(incidents: &[String]) -> Vec<String> {
+    let mut lines: Vec<String> = incidents
+        .iter()
+        .take(ROWS)
+        .flat_map(|words| wrapped("incident: ", &logged(words, FOREIGN_CHARS)))
+        .collect();
+    lines.extend(left_out(incidents.len(), ROWS));
+    lines
+}
+
+fn table(table: &Table) -> Vec<String> {
+    let head = table.columns.iter().map(|(head, _)| head.to_lowercase()).collect();
+    let cells = |row: &Vec<Phrase>| row.iter().map(plain).collect::<Vec<String>>();
+    let rows: Vec<Vec<String>> = std::iter::once(head)
+        .chain(table.rows.iter().take(ROWS).map(cells))
+        .chain(table.total.iter().map(cells))
+        .collect();
+    let last = table.columns.len() - 1;
+    let widths: Vec<usize> = (0..last)
+        .map(|at| rows.iter().map(|row| row[at].chars().count()).max().unwrap_or_default().min(COLUMN_WIDTH))
+        .collect();
+    let last_width = rows.iter().map(|row| row[last].chars().count()).max().unwrap_or_default();
+    let mut lines = Vec::new();
+    for row in &rows {
+        let mut start = String::new();
+        for ((words, width), (_, align)) in row.iter().zip(&widths).zip(&table.columns) {
+            start.push_str(&aligned(&visible(words, COLUMN_WIDTH - 1), *width, *align));
+            start.push_str("  ");
+        }
+        match table.columns[last].1 {
+            Align::Right => lines.push(start + &aligned(&row[last], last_width, Align::Right)),
+            Align::Left => lines.extend(wrapped(&start, &row[last])),
+        }
+    }
+    lines.extend(left_out(table.rows.len(), ROWS));
+    lines
+}
+
+fn aligned(words: &str, width: usize, align: Align) -> String {
+    match align {
+        Align::Left => format!("{words:<width$}"),
+        Align::Right => format!("{words:>width$}"),
+    }
+}
+
+/// The words after a label, on as many lines as they need, each set under the first.
+fn wrapped(label: &str, words: &str) -> Vec<String> {
+    let indent = label.chars().count();
+    let width = WIDTH.saturating_sub(indent).max(20);
+    let mut rows = vec![String::new()];
+    for word in words.split(' ') {
+        let mut word: Vec<char> = word.chars().collect();
+        let row = rows.last_mut().expect("there is always a row");
+        let used = row.chars().count();
+        if used > 0 && used + 1 + word.len() <= width {
+            row.push(' ');
+            row.extend(&word);
+            continue;
+        }
+        if used > 0 {
+            rows.push(String::new());
+        }
+        while word.len() > width {
+            let rest = word.split_off(width);
+            rows.last_mut().expect("there is always a row").extend(&word);
+            rows.push(String::new());
+            word = rest;
+        }
+        rows.last_mut().expect("there is always a row").extend(&word);
+    }
+    let blank = " ".repeat(indent);
+    rows.iter()
+        .enumerate()
+        .map(|(at, row)| format!("{}{row}", if at == 0 { label } else { &blank }))
+        .collect()
+}

@@ -1,0 +1,3 @@
+//! What the program promises, watched from outside: one file for each room or promise.
+
+mod shells;
