@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Instant;
 
 use crate::error::Error;
 use crate::state::{ProcessIdentity, State};
@@ -100,6 +101,10 @@ pub struct Environment {
     pub watched: Option<ProcessIdentity>,
     /// Where sccache was looked for.
     pub looked: Vec<String>,
+    /// When we began, for measuring our own time.
+    pub began: Instant,
+    /// Whether the run directory was named for this run alone, so that nobody will look for it again.
+    pub is_run_dir_throwaway: bool,
     /// Now, in milliseconds since 1970 (UTC).
     pub now_unix_ms: u64,
 }

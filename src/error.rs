@@ -176,6 +176,13 @@ pub enum Error {
         /** what was tried last */
         source: anyhow::Error,
     },
+    /// The server was gone when it was asked for its statistics.
+    ServerLost {
+        /// How it ended, as far as known.
+        how: String,
+        /// Its log.
+        log: PathBuf,
+    },
     /// The server was asked for its statistics and gave none.
     StatisticsUnreadable {
         /** what came instead */
@@ -374,6 +381,14 @@ impl Error {
                 format!("the sccache server (pid {pid}) could not be stopped"),
                 format!("{source:#}"),
                 format!("end process {pid} by hand"),
+            ),
+            Self::ServerLost { how, log } => (
+                "the sccache server was lost before the end of the job".into(),
+                how.clone(),
+                format!(
+                    "see its log `{}`; a server that was killed may have needed more memory",
+                    log.display()
+                ),
             ),
             Self::StatisticsUnreadable { source } => (
                 "the server's statistics could not be read".into(),

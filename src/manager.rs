@@ -213,7 +213,9 @@ impl SccacheManager {
         let storage = self.backend.config().variables(version);
         variables.extend(storage.into_iter().map(|(name, value)| plain(name, value.expose())));
         let socket = directory.join("s");
-        let sockets = version >= Version::UNIX_SOCKET && !cfg!(windows) && socket.as_os_str().len() <= 103;
+        let sockets = version >= Version::UNIX_SOCKET
+            && std::env::consts::OS != "windows"
+            && socket.as_os_str().len() <= 103;
         Order {
             sccache: sccache.to_owned(),
             variables,

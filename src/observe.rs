@@ -4,7 +4,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use crate::environment::{Environment, FoundSccache, SavedState, System, Variables};
 use crate::error::Error;
@@ -27,6 +27,7 @@ pub fn variables() -> Variables {
 /// file alone; then no program is run to find one out.
 #[must_use]
 pub fn observe(inputs: &Inputs, variables: Variables, host: Host, wants_sccache: bool) -> Environment {
+    let began = Instant::now();
     let system = system();
     let workspace = workspace(&variables);
     let private = private_directory_name(&variables, host);
@@ -59,6 +60,8 @@ pub fn observe(inputs: &Inputs, variables: Variables, host: Host, wants_sccache:
         sccache: found,
         looked,
         watched: watched(&variables, host),
+        began,
+        is_run_dir_throwaway: host == Host::Local,
         now_unix_ms: unix_ms(),
         variables,
     }

@@ -81,7 +81,7 @@ pub fn execute(plan: Plan, environment: &Environment, voice: Voice<'_>) -> Outco
         outcome: Outcome::default(),
         state: plan.saved.map(|state| *state),
         supervised: None,
-        began: Instant::now(),
+        began: environment.began,
     };
     if let Some(state) = &work.state {
         work.outcome.sccache =
@@ -140,6 +140,10 @@ impl Work<'_> {
             | Step::CheckHitRate { .. }
             | Step::RecordAverages => self.outcome.server.is_none(),
             Step::FinishState { .. } => self.state.is_none(),
+            // Its logs are what the troubles tell of.
+            Step::RemoveRunDirectory(_) => {
+                !self.outcome.troubles.is_empty() || !self.outcome.incidents.is_empty()
+            }
             // Without a server the state still tells `post` why.
             Step::WriteState { path, .. } => !may_hold_state(path, &self.environment.run_dir),
             Step::UseSccache(_)
@@ -180,7 +184,7 @@ impl Work<'_> {
             Step::PrepareCacheDirectory(path) => Ok(prepare::cache_directory(&path)?),
             Step::StartServer(server) => Ok(self.start_server(*server)?),
             Step::ReuseServer(state) => {
-                self.reuse(*state);
+                self.reuse(&state);
                 Ok(())
             }
             Step::WriteState { path, policy } => Ok(self.write_state(&path, policy)?),
@@ -193,6 +197,10 @@ impl Work<'_> {
             Step::StopServer { timeout } => Ok(self.stop_server(timeout)?),
             Step::RecordAverages => Ok(self.record_averages()?),
             Step::FinishState { path } => Ok(self.finish_state(&path)?),
+            Step::RemoveRunDirectory(path) => {
+                self.remove_run_directory(&path);
+                Ok(())
+            }
             Step::CheckHitRate { minimum_percent } => Ok(self.check_hit_rate(minimum_percent)?),
         }
     }

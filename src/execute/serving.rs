@@ -87,14 +87,12 @@ impl Work<'_> {
         Ok(())
     }
 
-    pub(super) fn reuse(&mut self, state: State) {
+    pub(super) fn reuse(&mut self, state: &State) {
         if let Some(server) = &state.server {
             self.voice.say(&format!(
                 "the sccache server is already running (pid {}) at {}; it is used again",
                 server.server.pid, server.address
             ));
-            let (name, value) = server.address.variable();
-            self.outcome.exports.variables.push((name.to_owned(), value));
         }
     }
 
@@ -136,8 +134,14 @@ impl Work<'_> {
         self.outcome.averages = server.cache_dir.as_deref().and_then(super::averages::read);
         match server::statistics(sccache, server, &self.environment.variables) {
             Ok(statistics) => {
+                let lost = match &statistics {
+                    Statistics::Lost { how, .. } => {
+                        Some(Error::ServerLost { how: how.clone(), log: server.log.clone() })
+                    }
+                    _ => None,
+                };
                 self.outcome.statistics = Some(statistics);
-                Ok(())
+                lost.map_or(Ok(()), Err)
             }
             Err(error) => {
                 let how = error.lines().what;
@@ -183,6 +187,18 @@ impl Work<'_> {
             }
         }
         state.write(path)
+    }
+
+    /// Removes what we put there, and then the directory if nothing else is in it.
+    pub(super) fn remove_run_directory(&self, path: &Path) {
+        if !matches!(process::foreign_directory(path), Ok(None)) {
+            return;
+        }
+        let ours =
+            ["state.json", "history.jsonl", "stop-requested", "sccache.toml", "server.log", "supervisor.log"];
+        // Whatever resists is a few bytes in a temporary directory.
+        ours.iter().for_each(|name| drop(std::fs::remove_file(path.join(name))));
+        let _ = std::fs::remove_dir(path);
     }
 
     pub(super) fn check_hit_rate(&mut self, minimum_percent: f64) -> Result<(), Error> {

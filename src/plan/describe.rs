@@ -47,6 +47,7 @@ impl Step {
             Self::StopServer { .. } => "stop-server",
             Self::RecordAverages => "record-averages",
             Self::FinishState { .. } => "finish-state",
+            Self::RemoveRunDirectory(_) => "remove-run-directory",
             Self::CheckHitRate { .. } => "check-hit-rate",
         }
     }
@@ -61,6 +62,7 @@ impl Step {
                 | Self::StopServer { .. }
                 | Self::RecordAverages
                 | Self::FinishState { .. }
+                | Self::RemoveRunDirectory(_)
                 | Self::CheckHitRate { .. }
         )
     }
@@ -109,6 +111,9 @@ impl Step {
             }
             Self::RecordAverages => "keep the average compile time beside the cache".into(),
             Self::FinishState { path } => format!("mark `{}` as finished", path.display()),
+            Self::RemoveRunDirectory(path) => {
+                format!("remove `{}`, unless there was trouble", path.display())
+            }
             Self::CheckHitRate { minimum_percent } => {
                 format!("compare the hit rate with {minimum_percent} %")
             }

@@ -59,15 +59,12 @@ pub(super) fn push_exports(
     }
     let mut notices = Vec::new();
     for wrap in &inputs.wrap {
-        for (name, value, reason) in wrapper_variables(*wrap, environment, &program) {
-            match environment.variable(name) {
-                Some(other)
-                    if other != value && !starts_with_program(other, &program) && *wrap != Wrap::Cc =>
-                {
-                    notices.push(format!("`{name}` is already `{other}` and is left alone"));
-                }
-                Some(other) if other == value => {}
-                _ => add(name, &value, reason),
+        match wrapped(*wrap, environment, &program) {
+            Wrapping::Ours(wanted) => {
+                wanted.into_iter().for_each(|(name, value, reason)| add(name, &value, reason))
+            }
+            Wrapping::Theirs { name, value } => {
+                notices.push(format!("`{name}` is already `{value}` and is left alone"));
             }
         }
     }
@@ -78,42 +75,76 @@ pub(super) fn push_exports(
     plan.push(Step::Export { variables, path, audience }, reason, OnFailure::LeaveOutCache);
 }
 
-fn wrapper_variables(
-    wrap: Wrap,
-    environment: &Environment,
-    program: &str,
-) -> Vec<(&'static str, String, &'static str)> {
+/// Whether a kind of compiler can be made to call sccache.
+enum Wrapping {
+    /// By these variables: name, value, reason.
+    Ours(Vec<(&'static str, String, &'static str)>),
+    /// No: the user set another wrapper.
+    Theirs { name: &'static str, value: String },
+}
+
+fn wrapped(wrap: Wrap, environment: &Environment, program: &str) -> Wrapping {
     match wrap {
-        Wrap::Rust => vec![
-            ("RUSTC_WRAPPER", program.to_owned(), "cargo calls rustc through sccache"),
-            ("CARGO_INCREMENTAL", "0".into(), "incremental compilations cannot be cached"),
-        ],
+        Wrap::Rust => wrapped_rust(environment, program),
         Wrap::Cmake => {
-            ["CMAKE_C_COMPILER_LAUNCHER", "CMAKE_CXX_COMPILER_LAUNCHER", "CMAKE_CUDA_COMPILER_LAUNCHER"]
-                .map(|name| (name, program.to_owned(), "CMake calls the compiler through sccache"))
-                .into()
+            let names =
+                ["CMAKE_C_COMPILER_LAUNCHER", "CMAKE_CXX_COMPILER_LAUNCHER", "CMAKE_CUDA_COMPILER_LAUNCHER"];
+            match names.iter().find_map(|name| other_wrapper(environment, name)) {
+                Some((name, value)) => Wrapping::Theirs { name, value },
+                None => Wrapping::Ours(
+                    names
+                        .map(|name| (name, program.to_owned(), "CMake calls the compiler through sccache"))
+                        .into(),
+                ),
+            }
         }
-        Wrap::Cc => [("CC", "cc"), ("CXX", "c++")]
-            .into_iter()
-            .map(|(name, default)| {
-                let compiler = environment.variable(name).unwrap_or(default);
-                let value = if starts_with_program(compiler, program) {
-                    compiler.to_owned()
-                } else {
-                    format!("{program} {compiler}")
-                };
-                (name, value, "make and configure call the compiler through sccache")
-            })
-            .collect(),
+        Wrap::Cc => wrapped_cc(environment, program),
     }
 }
 
-/// Whether a command line begins with sccache already: our path, or any program of that name.
-fn starts_with_program(command: &str, program: &str) -> bool {
-    let first = command.split_whitespace().next().unwrap_or_default();
-    command == program
-        || command.starts_with(&format!("{program} "))
-        || Path::new(first).file_stem() == Some("sccache".as_ref())
+fn wrapped_rust(environment: &Environment, program: &str) -> Wrapping {
+    // Cargo reads its own variable only where the first one is not set, so either is the user's word.
+    let names = ["RUSTC_WRAPPER", "CARGO_BUILD_RUSTC_WRAPPER"];
+    if let Some((name, value)) = names.into_iter().find_map(|name| other_wrapper(environment, name)) {
+        return Wrapping::Theirs { name, value };
+    }
+    let why_not_incremental = "sccache refuses incremental compilations";
+    let mut wanted = vec![
+        ("RUSTC_WRAPPER", program.to_owned(), "cargo calls rustc through sccache"),
+        ("CARGO_INCREMENTAL", "0".to_owned(), why_not_incremental),
+    ];
+    if environment.variable("CARGO_BUILD_INCREMENTAL").is_some() {
+        wanted.push(("CARGO_BUILD_INCREMENTAL", "0".to_owned(), why_not_incremental));
+    }
+    Wrapping::Ours(wanted)
+}
+
+fn wrapped_cc(environment: &Environment, program: &str) -> Wrapping {
+    let mut wanted = Vec::new();
+    for (name, default) in [("CC", "cc"), ("CXX", "c++")] {
+        let compiler = environment.variable(name).unwrap_or(default);
+        let first = first_word_stem(compiler);
+        if ["ccache", "distcc", "icecc", "buildcache"].contains(&first.as_str()) {
+            return Wrapping::Theirs { name, value: compiler.to_owned() };
+        }
+        let value = if first == "sccache" { compiler.to_owned() } else { format!("{program} {compiler}") };
+        wanted.push((name, value, "make and configure call the compiler through sccache"));
+    }
+    Wrapping::Ours(wanted)
+}
+
+/// The variable, when it names a wrapper that is not sccache.
+fn other_wrapper(environment: &Environment, name: &'static str) -> Option<(&'static str, String)> {
+    let value = environment.variable(name).filter(|value| first_word_stem(value) != "sccache")?;
+    Some((name, value.to_owned()))
+}
+
+/// The name of a command line's program, without directory and extension.
+fn first_word_stem(command: &str) -> String {
+    // A path to sccache may hold blanks, a command line begins with a word: one of the two is it.
+    let stem = |text: &str| Path::new(text).file_stem().unwrap_or_default().to_string_lossy().into_owned();
+    let whole = stem(command);
+    if whole == "sccache" { whole } else { stem(command.split_whitespace().next().unwrap_or_default()) }
 }
 
 fn wrap_names(wraps: &[Wrap]) -> String {

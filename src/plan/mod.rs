@@ -125,6 +125,9 @@ pub enum Step {
         /// The file.
         path: PathBuf,
     },
+    /// Remove the private directory of a run that nobody will look for again, unless something in it tells
+    /// of trouble.
+    RemoveRunDirectory(PathBuf),
     /// Compare the hit rate with its minimum.
     CheckHitRate {
         /// `min-hit-rate`, 0..=100.

@@ -1,5 +1,6 @@
 //! `post` and `stats`: decided from the state file alone.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -41,11 +42,7 @@ pub fn post(inputs: &Inputs, environment: &Environment, role: ServerRole) -> Pla
     }
     plan.reports = true;
     push_end(&mut plan, state);
-    plan.push(
-        Step::FinishState { path: path.clone() },
-        "a second `post` must find nothing to do",
-        OnFailure::Warn,
-    );
+    push_finish(&mut plan, environment, state.server.as_ref().map(|server| server.run_dir.clone()));
     plan
 }
 
@@ -87,5 +84,14 @@ pub(super) fn push_end_with(plan: &mut Plan, stop_timeout: Duration, min_hit_rat
     );
     if let Some(minimum_percent) = min_hit_rate_percent {
         plan.push(Step::CheckHitRate { minimum_percent }, "input `min-hit-rate` is given", OnFailure::Warn);
+    }
+}
+
+/// The last steps of `post` and `run`: nothing of the job is left to do, and nothing of it left to find.
+pub(super) fn push_finish(plan: &mut Plan, environment: &Environment, run_dir: Option<PathBuf>) {
+    let path = environment.state_path.clone();
+    plan.push(Step::FinishState { path }, "a second `post` must find nothing to do", OnFailure::Warn);
+    if let Some(run_dir) = run_dir.filter(|_| environment.is_run_dir_throwaway) {
+        plan.push(Step::RemoveRunDirectory(run_dir), "nobody will look for it again", OnFailure::Warn);
     }
 }

@@ -37,6 +37,10 @@ pub(super) fn start(inputs: &Inputs, environment: &Environment, phase: &'static 
                 OnFailure::LeaveOutCache,
             );
             plan.saved = Some(state.clone());
+            if let Some(server) = &state.server {
+                let address_name = server.address.variable().0;
+                push_exports(&mut plan, inputs, environment, &state.sccache, address_name);
+            }
             return Ok(plan);
         }
         SavedState::Unusable(error) => {

@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 
-use super::post::{push_end, push_end_with};
+use super::post::{push_end, push_end_with, push_finish};
 use super::pre::start;
 use super::{OnFailure, Plan, Planned, Step};
 use crate::environment::Environment;
@@ -32,7 +32,6 @@ pub fn run(inputs: &Inputs, environment: &Environment, command: Vec<OsString>) -
         Some(state) => push_end(&mut plan, &state),
         None => push_end_with(&mut plan, inputs.stop_timeout, inputs.min_hit_rate_percent),
     }
-    let path = environment.state_path.clone();
-    plan.push(Step::FinishState { path }, "nothing of this run is left to do", OnFailure::Warn);
+    push_finish(&mut plan, environment, Some(environment.run_dir.clone()));
     Ok(plan)
 }
