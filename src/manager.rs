@@ -9,7 +9,9 @@ use std::time::Duration;
 use crate::backend::Backend;
 use crate::environment::Variables;
 use crate::error::Error;
+use crate::host::{self, Output};
 use crate::process;
+use crate::report::{Format, Report};
 use crate::sccache;
 use crate::secret::Secret;
 use crate::server::order::{Order, failure};
@@ -175,7 +177,7 @@ impl SccacheManager {
     }
 
     /// Stops the server: politely, then by SIGTERM, then by SIGKILL. Without a running server it does
-    /// nothing. With `show_stats` the last counters are returned.
+    /// nothing. With `show_stats` the last counters are returned, and shown as a report on standard error.
     ///
     /// # Errors
     /// [`Error::StopFailed`] when it survives all of that.
@@ -184,6 +186,11 @@ impl SccacheManager {
         let stats = if show_stats { self.stats().ok() } else { None };
         if let Some(running) = self.running.take() {
             server::stop(running.launched.identity, &running.launched.address, self.stop_timeout)?;
+            if let Some(stats) = &stats {
+                let report = Report::of_stats("stop", stats.clone(), running.state.storage);
+                // Statistics that cannot be shown are still returned.
+                let _ = host::perform(&[Output::Stderr(Format::Text.renderer().render(&report))]);
+            }
         }
         Ok(stats)
     }
@@ -297,11 +304,19 @@ impl SccacheTask {
         &self.manager
     }
 
-    /// Stops the server and hands out its last counters. Dropping the task stops it, too.
+    /// Stops the server, shows its statistics as a report on standard error, and hands them out. Dropping the
+    /// task does the same without handing them out.
     ///
     /// # Errors
     /// Those of [`SccacheManager::stop`].
     pub fn end(mut self) -> Result<Option<Stats>, Error> {
         self.manager.stop(true)
+    }
+}
+
+impl Drop for SccacheTask {
+    fn drop(&mut self) {
+        // After `end` there is nothing left to stop or to show; before it, nobody to tell.
+        let _ = self.manager.stop(true);
     }
 }

@@ -4,9 +4,28 @@ use std::time::Duration;
 
 use super::{Report, SCHEMA_VERSION, Saved};
 use crate::outcome::{Outcome, Overhead};
-use crate::stats::Statistics;
+use crate::stats::{Statistics, Stats};
 
 impl Report {
+    /// The report on counters alone, for the library.
+    #[must_use]
+    pub fn of_stats(phase: &str, stats: Stats, storage: String) -> Self {
+        Self {
+            schema: SCHEMA_VERSION,
+            phase: phase.to_owned(),
+            failure: None,
+            storage: Some(storage),
+            sccache_version: Some(stats.version.clone()).filter(|version| !version.is_empty()),
+            saved: Saved::estimate(&stats, None),
+            overhead: Overhead::default(),
+            min_hit_rate_percent: None,
+            incidents: Vec::new(),
+            troubles: Vec::new(),
+            command: None,
+            statistics: Statistics::Known { stats: Box::new(stats) },
+        }
+    }
+
     /// The report on a phase. `pre_ms` is what an earlier `pre` took, in milliseconds; `None` when it was part
     /// of this phase. `failure` tells why an earlier `pre` could start no server.
     #[must_use]

@@ -29,8 +29,12 @@ pub(super) fn percent(rate: f64) -> String {
         "0 %".into()
     } else if rate >= 100.0 {
         "100 %".into()
+    } else if rate < 0.1 {
+        "under 0.1 %".into()
+    } else if rate > 99.9 {
+        "over 99.9 %".into()
     } else {
-        format!("{:.1} %", rate.clamp(0.1, 99.9))
+        format!("{rate:.1} %")
     }
 }
 
@@ -86,6 +90,6 @@ mod tests {
     #[test]
     fn only_all_is_100_percent_and_only_nothing_is_0_percent() {
         let rates = [0.0, 0.001, 98.148, 99.99, 100.0].map(percent);
-        assert_eq!(rates, ["0 %", "0.1 %", "98.1 %", "99.9 %", "100 %"]);
+        assert_eq!(rates, ["0 %", "under 0.1 %", "98.1 %", "over 99.9 %", "100 %"]);
     }
 }

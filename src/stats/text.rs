@@ -3,9 +3,11 @@
 //! Rows are a label, blanks and a value; two sections, of reasons and of build servers, hold a name and a
 //! count each. Averages times counts give estimated totals, sizes are rounded.
 
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use anyhow::ensure;
+use regex::Regex;
 
 use super::{Counts, Stats, location, sum};
 
@@ -139,9 +141,9 @@ impl Reading {
 
 /// The label and the number of a row that ends with one. A number too large for 64 bits is the largest.
 fn split_count(line: &str) -> Option<(&str, u64)> {
-    let (label, number) = line.rsplit_once(char::is_whitespace)?;
-    let digits = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
-    digits.then(|| (label.trim_end(), number.parse().unwrap_or(u64::MAX)))
+    static ROW: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"^(.*\S)\s+([0-9]+)$").ok());
+    let (_, [label, number]) = ROW.as_ref()?.captures(line)?.extract();
+    Some((label, number.parse().unwrap_or(u64::MAX)))
 }
 
 /// Counts a row of a section; `false` when it is none.
