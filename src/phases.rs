@@ -117,6 +117,11 @@ impl Job {
         self.carry_out(plan, &inputs, &environment)
     }
 
+    fn voice(&self, annotations: Annotations) -> Voice<'_> {
+        let is_evaluated = self.arguments.format == OutputFormat::Text;
+        Voice { adapter: &*self.adapter, annotations, is_evaluated }
+    }
+
     fn plan(&self, inputs: &Inputs, environment: &Environment) -> Result<Plan, Arc<Error>> {
         match &self.arguments.phase {
             Phase::Pre => Ok(plan::pre(inputs, environment)?),
@@ -139,7 +144,7 @@ impl Job {
         let policy = plan.saved.as_ref().map(|state| state.policy.clone());
         let annotations = policy.as_ref().and_then(|policy| Annotations::parse(&policy.annotations));
         let annotations = annotations.unwrap_or(inputs.annotations);
-        let voice = Voice { adapter: &*self.adapter, annotations };
+        let voice = self.voice(annotations);
         let (phase, reports, fail_fast) = (plan.phase, plan.reports, plan.fail_fast);
         let reused = matches!(plan.steps.first(), Some(first) if matches!(first.step, Step::ReuseServer(_)));
         let pre_ms = plan.saved.as_ref().map(|state| state.pre_ms);
@@ -208,7 +213,7 @@ impl Job {
                 text(server.and_then(|s| s.cache_dir.as_ref()).map(|dir| dir.display().to_string())),
             ),
         ];
-        let voice = Voice { adapter: &*self.adapter, annotations: Annotations::Problems };
+        let voice = self.voice(Annotations::Problems);
         let role = if reused { "guest" } else { "owner" };
         let mut errors =
             voice.hand_over(&self.adapter.outputs(&outputs.map(|(name, value)| (name.to_owned(), value))));
@@ -251,7 +256,7 @@ impl Job {
 
     /// A wrong input, or `stats` without a server: nothing was begun.
     fn refuse(&self, error: &Error, annotations: Annotations) -> ExitCode {
-        let voice = Voice { adapter: &*self.adapter, annotations };
+        let voice = self.voice(annotations);
         voice.complain(Level::Error, error);
         let code = match self.arguments.phase {
             Phase::Run(_) => ExitCode::RunFailed,

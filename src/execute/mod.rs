@@ -32,6 +32,8 @@ pub struct Voice<'a> {
     pub adapter: &'a dyn HostAdapter,
     /// Which annotations are wanted.
     pub annotations: Annotations,
+    /// Whether a shell evaluates our standard output, so that exports may be printed there.
+    pub is_evaluated: bool,
 }
 
 impl Voice<'_> {
@@ -229,7 +231,10 @@ impl Work<'_> {
             state: self.environment.state_path.clone(),
             failure: None,
         };
-        let handover = self.voice.adapter.export(&self.outcome.exports, &after);
+        let mut handover = self.voice.adapter.export(&self.outcome.exports, &after);
+        handover
+            .outputs
+            .retain(|output| self.voice.is_evaluated || !matches!(output, host::Output::Stdout(_)));
         self.voice.hand_over(&handover).into_iter().next().map_or(Ok(()), Err)?;
         let Some(state) = &mut self.state else { return Ok(()) };
         state.exported = self.outcome.exports.variables.iter().map(|(name, _)| name.clone()).collect();

@@ -77,6 +77,14 @@ pub fn lead_session() {
     system::lead_session();
 }
 
+/// Closes every descriptor that our starter left open besides the standard three, so that a long-lived
+/// process holds no pipe of a job that waits for its end. Does nothing on Windows, where [`detach`] does it.
+///
+/// Only for the very beginning of a process: whatever it opened itself is closed, too.
+pub fn close_inherited() {
+    system::close_inherited();
+}
+
 /// Points our standard output to nowhere, so that whoever reads the old one sees its end.
 ///
 /// # Errors

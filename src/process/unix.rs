@@ -50,6 +50,17 @@ pub(super) fn lead_session() {
     let _ = rustix::process::setsid();
 }
 
+pub(super) fn close_inherited() {
+    let Ok(entries) = std::fs::read_dir("/dev/fd") else { return };
+    let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+    let numbers: Vec<i32> = names.filter_map(|name| name.parse().ok()).filter(|number| *number > 2).collect();
+    for number in numbers {
+        // SAFETY: the caller is at the very beginning of its process, so nothing in it owns a descriptor
+        // above the standard three. The directory's own one is closed already, which is no harm here.
+        unsafe { rustix::io::close(number) };
+    }
+}
+
 pub(super) fn release_stdout() -> io::Result<()> {
     let null = File::options().write(true).open("/dev/null")?;
     Ok(rustix::stdio::dup2_stdout(null)?)

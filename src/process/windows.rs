@@ -61,6 +61,8 @@ pub(super) fn detach(command: &mut Command) {
 
 pub(super) fn lead_session() {}
 
+pub(super) fn close_inherited() {}
+
 pub(super) fn release_stdout() -> io::Result<()> {
     let null = OwnedHandle::from(File::options().write(true).open("NUL")?);
     // SAFETY: the old handle was made for us by our starter, is closed exactly once, and standard output is

@@ -33,6 +33,7 @@ const FAREWELL: Duration = Duration::from_secs(5);
 /// # Errors
 /// When its order cannot be read or its answer cannot be told.
 pub fn supervise() -> anyhow::Result<()> {
+    process::close_inherited();
     process::lead_session();
     process::cancellation().listen().context("signals cannot be heard")?;
     let mut order = String::new();
