@@ -179,9 +179,11 @@ pub(super) fn estimate(saved: Option<&Saved>, stats: &Stats) -> Option<Vec<Strin
     let Saved { secs, average_compile_secs, .. } = saved;
     let read_secs = stats.read_hit_duration.as_secs_f64();
     let hits = counted(stats.hits_total(), "hit");
+    // As exact as the headline, which gives short times in milliseconds.
+    let digits = if *secs < 10.0 { 3 } else { 1 };
     Some(vec![
         "Compile time saved = cache hits × average compile time − time spent reading hits, and never below 0.".into(),
-        format!("Here: {hits} × {average_compile_secs:.3} s − {read_secs:.3} s = {secs:.1} s."),
+        format!("Here: {hits} × {average_compile_secs:.3} s − {read_secs:.3} s = {secs:.digits$} s."),
         format!("The average is taken from {} of {of}.", counted(saved.compilations, "compilation")),
         "It is an estimate of the compilers' own time: with several at once, the build gets shorter by less.".into(),
     ])
