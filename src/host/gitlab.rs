@@ -43,8 +43,9 @@ impl GitLab {
 
 impl HostAdapter for GitLab {
     fn open_section(&self, name: &str, title: &str, unix_secs: u64) -> Vec<Output> {
+        // Open, because GitLab has no annotations: a warning in a collapsed section is seen by nobody.
         let (name, title) = (clean::section_name(name), clean::line(title));
-        let text = format!("\x1b[0Ksection_start:{unix_secs}:{name}[collapsed=true]\r\x1b[0K{title}\n");
+        let text = format!("\x1b[0Ksection_start:{unix_secs}:{name}\r\x1b[0K{title}\n");
         vec![Output::Stderr(text)]
     }
 
@@ -71,7 +72,7 @@ impl HostAdapter for GitLab {
     fn export(&self, exports: &Exports, after: &After) -> Handover {
         let (mut code, mut handover) = self.shell.handover(exports);
         // PowerShell has no trap of this kind: there `after_script` alone runs `post`.
-        if self.shell == Shell::Posix {
+        if self.shell == Shell::Posix && !after.program.as_os_str().is_empty() {
             self.trap(after, &mut code, &mut handover);
         }
         if let Some(failure) = after.failure {
@@ -129,7 +130,7 @@ mod tests {
             adapter.close_section("sccache step", 1_700_000_001),
         ];
         assert_snapshot!(text(&outputs.concat()), @r#"
-        stderr: "\u{1b}[0Ksection_start:1700000000:sccache-step[collapsed=true]\r\u{1b}[0Kstart server\n"
+        stderr: "\u{1b}[0Ksection_start:1700000000:sccache-step\r\u{1b}[0Kstart server\n"
         stderr: "\u{1b}[33mwarning: no[0Ksection_end:1:x \u{1b}[0m\ncause: c\n"
         stderr: "\u{1b}[31merror: no[0Ksection_end:1:x \u{1b}[0m\ncause: c\n"
         stderr: "notice: no[0Ksection_end:1:x \ncause: c\n"

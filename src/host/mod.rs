@@ -84,7 +84,7 @@ pub enum Output {
 /// What follows an export: how the job gets to `post`, and whether it goes on at all.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct After {
-    /// Our own program, for the EXIT trap.
+    /// Our own program, for the EXIT trap; empty when nothing was begun and `post` has nothing to do.
     pub program: PathBuf,
     /// The state file, for the EXIT trap.
     pub state: PathBuf,
