@@ -41,8 +41,8 @@ impl Azure {
 
 impl ServerConfig for Azure {
     fn description(&self) -> String {
-        let prefix = self.key_prefix.as_deref().map(|prefix| format!(", key prefix `{prefix}`"));
-        format!("Azure Blob Storage, container `{}`{}", self.container, prefix.unwrap_or_default())
+        let prefix = self.key_prefix.as_deref().map(|prefix| format!(", key prefix {prefix}"));
+        format!("Azure Blob Storage, container {}{}", self.container, prefix.unwrap_or_default())
     }
 
     fn variables(&self, _version: Version) -> Vec<(&'static str, ServerValue)> {

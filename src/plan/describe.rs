@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde_json::{Value, json};
 
-use super::{ExportValue, OnFailure, Plan, Planned, PlannedServer, Step};
+use super::{Audience, ExportValue, OnFailure, Plan, Planned, PlannedServer, Step};
 
 impl OnFailure {
     /// What happens, as the second half of a sentence.
@@ -97,8 +97,13 @@ impl Step {
                 None => "reuse the running server".into(),
             },
             Self::WriteState { path, .. } => format!("write the state file `{}`", path.display()),
-            Self::Export { variables, .. } => {
-                format!("export {} variables and a PATH entry to the job", variables.len())
+            Self::Export { variables, path, audience } => {
+                let entry = if path.is_some() { " and a PATH entry" } else { "" };
+                let audience = match audience {
+                    Audience::Job => "the job",
+                    Audience::Command => "the command",
+                };
+                format!("export {} variables{entry} to {audience}", variables.len())
             }
             Self::HandOver => "let the server go on when this phase ends".into(),
             Self::RunCommand(command) => {

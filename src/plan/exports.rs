@@ -70,7 +70,10 @@ pub(super) fn push_exports(
     }
     let reason = format!("input `wrap` is `{}`", wrap_names(&inputs.wrap));
     plan.notices.extend(notices);
-    let path = sccache.parent().map(Path::to_owned);
+    // A directory of ours holds sccache alone. Any other one, put first, would change which compilers and tools
+    // the job finds.
+    let directory = sccache.parent().filter(|directory| directory.starts_with(&environment.tool_cache));
+    let path = directory.map(Path::to_owned);
     let audience = if plan.phase == "run" { Audience::Command } else { Audience::Job };
     plan.push(Step::Export { variables, path, audience }, reason, OnFailure::LeaveOutCache);
 }

@@ -9,6 +9,8 @@ mod post;
 mod pre;
 mod run;
 mod server;
+#[cfg(test)]
+mod tests;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
