@@ -3,6 +3,7 @@
 //! A value. It is filled by [`observe`](crate::observe) and never changes anything.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
@@ -72,6 +73,8 @@ impl System {
 pub struct Environment {
     /// The process environment.
     pub variables: Variables,
+    /// PATH, which may hold directories that are not Unicode; `None` when it is unset or empty.
+    pub search_path: Option<OsString>,
     /// The system.
     pub system: System,
     /// The target triple's short form that release archives are named by, for example `x86_64-unknown-linux-musl`.

@@ -2,6 +2,7 @@
 //!
 //! Changes nothing.
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
@@ -21,6 +22,11 @@ pub fn variables() -> Variables {
     std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
         .collect()
+}
+
+#[expect(clippy::disallowed_methods, reason = "the one place that reads the process environment")]
+fn search_path() -> Option<OsString> {
+    std::env::var_os("PATH").filter(|path| !path.is_empty())
 }
 
 /// What is true now, for a phase with these inputs. `wants_sccache` is false for phases that go by the state
@@ -46,6 +52,7 @@ pub fn observe(inputs: &Inputs, variables: Variables, host: Host, wants_sccache:
     let (found, looked) =
         if wants_sccache { find_sccache(inputs, &variables, &tool_cache) } else { (None, Vec::new()) };
     Environment {
+        search_path: search_path(),
         system,
         archive_target: archive_target(system),
         program: std::env::current_exe().unwrap_or_else(|_| PathBuf::from("sccache-step")),

@@ -20,9 +20,8 @@ impl Work<'_> {
         command.args(arguments).stdin(Stdio::inherit());
         command.envs(self.outcome.exports.variables.iter().map(|(name, value)| (name, value)));
         if let Some(directory) = &self.outcome.exports.path {
-            let old = self.environment.variable("PATH").unwrap_or_default();
-            let all = std::iter::once(directory.clone()).chain(std::env::split_paths(old));
-            if let Ok(path) = std::env::join_paths(all) {
+            let old = self.environment.search_path.iter().flat_map(std::env::split_paths);
+            if let Ok(path) = std::env::join_paths(std::iter::once(directory.clone()).chain(old)) {
                 command.env("PATH", path);
             }
         }
