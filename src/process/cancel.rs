@@ -34,6 +34,11 @@ impl Cancellation {
         Ok(())
     }
 
+    /// Stops what is being done as SIGTERM would.
+    pub fn cancel(&self) {
+        self.note(super::TERMINATE_SIGNAL);
+    }
+
     /// From now on signals interrupt nothing: what is left to do is the tidying up itself.
     pub fn defer(&self) {
         self.deferred.store(true, Ordering::Release);

@@ -7,7 +7,7 @@
 
 use std::io::Write as _;
 use std::process::ExitStatus;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::sync::mpsc::RecvTimeoutError;
 use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -39,24 +39,26 @@ pub fn supervise() -> anyhow::Result<()> {
     let mut order = String::new();
     std::io::stdin().read_line(&mut order).context("no order came")?;
     let order: Order = serde_json::from_str(&order).context("the order cannot be read")?;
+    thread::spawn(move || {
+        // The end of the pipe without the word means that the starter is gone, and nobody needs a server,
+        // not even one that is about to be ready.
+        let mut word = String::new();
+        let heard = std::io::stdin().read_line(&mut word);
+        if heard.is_err() || word.trim_end() != HAND_OVER {
+            process::cancellation().cancel();
+        }
+    });
     let launched = match launch(&order) {
         Ok(launched) => launched,
         Err(answer) => return tell(&answer),
     };
     note(&order, &Event::Started { at_unix_ms: unix_ms(), pid: launched.identity.pid });
-    let (sender, released) = channel();
-    thread::spawn(move || {
-        // The end of the pipe without the word means that the starter is gone.
-        let mut word = String::new();
-        let heard = std::io::stdin().read_line(&mut word);
-        let _ = sender.send(heard.is_ok() && word.trim_end() == HAND_OVER);
-    });
     let ready = Answer::Ready { server: launched.identity, address: launched.address.clone() };
     if tell(&ready).is_err() {
         dismiss(&order, &launched);
     }
     process::release_stdout()?;
-    let status = attend(&order, &launched, &released);
+    let status = attend(&order, &launched);
     let requested = stop::is_requested(&order.run_dir);
     let (code, signal) = (status.and_then(|s| s.code()), status.and_then(process::ending_signal));
     note(
@@ -67,7 +69,7 @@ pub fn supervise() -> anyhow::Result<()> {
 }
 
 /// Stays until the server has ended, and ends it when nobody needs it any more.
-fn attend(order: &Order, launched: &Launched, released: &Receiver<bool>) -> Option<ExitStatus> {
+fn attend(order: &Order, launched: &Launched) -> Option<ExitStatus> {
     let began = Instant::now();
     let mut dismissed = false;
     loop {
@@ -76,10 +78,10 @@ fn attend(order: &Order, launched: &Launched, released: &Receiver<bool>) -> Opti
             Err(RecvTimeoutError::Disconnected) => return None,
             Err(RecvTimeoutError::Timeout) => {}
         }
-        let orphaned = released.try_recv() == Ok(false);
         let abandoned = order.watched.is_some_and(|watched| !process::is_alive(watched));
+        // By a signal, or by the end of our starter.
         let told = process::cancellation().signal().is_some();
-        if !dismissed && (orphaned || abandoned || told || began.elapsed() >= TIME_LIMIT) {
+        if !dismissed && (abandoned || told || began.elapsed() >= TIME_LIMIT) {
             dismissed = true;
             dismiss(order, launched);
         }
