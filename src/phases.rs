@@ -101,6 +101,8 @@ impl Job {
             Ok(inputs) => inputs,
             Err(error) => return self.refuse(&error, Annotations::Problems),
         };
+        // Without handlers a signal ends us at once, and the supervisor, left alone, stops the server.
+        let _ = process::cancellation().listen();
         let wants_sccache = matches!(self.arguments.phase, Phase::Pre | Phase::Run(_));
         let environment = observe(&inputs, self.variables.clone(), self.host, wants_sccache);
         let plan = match self.plan(&inputs, &environment) {
@@ -136,8 +138,6 @@ impl Job {
     }
 
     fn carry_out(&self, plan: Plan, inputs: &Inputs, environment: &Environment) -> ExitCode {
-        // Without handlers a signal ends us at once, and the supervisor, left alone, stops the server.
-        let _ = process::cancellation().listen();
         if matches!(self.arguments.phase, Phase::Post) {
             process::cancellation().defer();
         }
