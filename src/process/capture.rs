@@ -9,6 +9,9 @@ use anyhow::{Context as _, bail};
 
 use super::cancellation;
 
+/// How long a program may take when signals no longer interrupt, but the host has told us to hurry.
+const CANCELLED_LIMIT: Duration = Duration::from_secs(1);
+
 /// How a program ended and what it said.
 #[derive(Debug)]
 pub struct Captured {
@@ -75,10 +78,11 @@ fn wait(child: &mut Child, name: &str, limit: Duration) -> anyhow::Result<ExitSt
         if let Some(status) = child.try_wait()? {
             return Ok(status);
         }
-        let cancelled = cancellation().signal();
-        if cancelled.is_some() || began.elapsed() >= limit {
+        let note = cancellation();
+        let limit = if note.deferred_signal().is_some() { limit.min(CANCELLED_LIMIT) } else { limit };
+        if note.signal().is_some() || began.elapsed() >= limit {
             super::end_group(child);
-            match cancelled {
+            match note.signal() {
                 Some(signal) => bail!("`{name}` was ended by signal {signal}"),
                 None => bail!("`{name}` did not end within {} s", limit.as_secs_f64()),
             }
