@@ -53,6 +53,10 @@ pub fn statistics(sccache: &Path, server: &ServerState, variables: &Variables) -
 }
 
 fn how_it_ended(server: &ServerState) -> String {
+    // Its parent learns how it ended a moment after the end itself.
+    if server.supervisor != server.server {
+        let _ = process::wait_for_exit(server.supervisor, Duration::from_secs(1));
+    }
     let incident = history::read(&server.run_dir).iter().rev().find_map(history::Event::incident);
     incident.unwrap_or_else(|| format!("the server (pid {}) is gone", server.server.pid))
 }
