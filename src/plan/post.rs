@@ -54,7 +54,8 @@ pub fn stats(environment: &Environment) -> Result<Plan, Arc<Error>> {
     let mut plan = Plan::new("stats", true);
     match &environment.saved {
         SavedState::Unusable(error) => return Err(Arc::clone(error)),
-        SavedState::Present { state, server_alive: true } if state.phase == Phase::Started => {
+        // One that was lost is reported as such.
+        SavedState::Present { state, .. } if state.phase == Phase::Started && state.server.is_some() => {
             plan.saved = Some(state.clone());
         }
         _ => return Err(Arc::new(Error::NoServer { state: environment.state_path.clone() })),
