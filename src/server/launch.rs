@@ -44,10 +44,11 @@ pub fn launch(order: &Order) -> Result<Launched, Answer> {
         .with_context(|| format!("no socket could be made in `{}`", order.socket_dir.display()))
         .map_err(failed)?;
     let notify_name = listener.name();
-    let child = spawn(order, &notify_name).map_err(failed)?;
+    let mut child = spawn(order, &notify_name).map_err(failed)?;
     let Some(identity) = process::identify(child.id()) else {
-        let words = log_since(order, log_start);
-        return Err(Answer::Failed { reason: words.unwrap_or_else(|| "it ended at once".into()) });
+        // Only a process that has ended has no identity.
+        let status = child.wait().context("it was lost").map_err(failed)?;
+        return Err(ended(status, order, log_start));
     };
     let (events, inbox) = channel();
     let ended = watch(child, events.clone());
@@ -120,13 +121,15 @@ fn decide(inbox: &Receiver<Event>, order: &Order, log_start: u64) -> Result<Addr
             Ok(Event::Notified(Ok(Ready::Failed(reason)))) => failed(one_line(&reason)),
             // An unreadable message decides nothing: the child's exit or the time limit will.
             Ok(Event::Notified(Err(_))) | Err(RecvTimeoutError::Timeout) => continue,
-            Ok(Event::Ended(status)) => {
-                let words = log_since(order, log_start).unwrap_or_else(|| "without a word".into());
-                failed(format!("it ended with {status}: {words}"))
-            }
+            Ok(Event::Ended(status)) => Err(ended(status, order, log_start)),
             Err(RecvTimeoutError::Disconnected) => failed("it was lost".into()),
         };
     }
+}
+
+fn ended(status: ExitStatus, order: &Order, log_start: u64) -> Answer {
+    let words = log_since(order, log_start).unwrap_or_else(|| "without a word".into());
+    Answer::Failed { reason: format!("it ended with {status}: {words}") }
 }
 
 /// Where the server says that it listens. sccache tells a path, `127.0.0.1:PORT`, or (0.8) a bare port.
