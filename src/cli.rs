@@ -79,7 +79,6 @@ pub fn command() -> Command {
             .required(true)
             .num_args(1..)
             .trailing_var_arg(true)
-            .allow_hyphen_values(true)
             .value_parser(clap::value_parser!(OsString)),
     );
     let stats = phase("stats", "Print the report at any point of the job; the server goes on");
