@@ -122,6 +122,10 @@ impl Work<'_> {
             exported: Vec::new(),
             policy,
         };
+        if let Some(directory) = path.parent().filter(|directory| !directory.exists()) {
+            // What cannot be created is told by the write.
+            let _ = process::create_private_directory(directory);
+        }
         state.write(path)?;
         self.state = Some(state);
         Ok(())
