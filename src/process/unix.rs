@@ -54,9 +54,11 @@ pub(super) fn close_inherited() {
     let Ok(entries) = std::fs::read_dir("/dev/fd") else { return };
     let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
     let numbers: Vec<i32> = names.filter_map(|name| name.parse().ok()).filter(|number| *number > 2).collect();
-    for number in numbers {
+    // The directory's own one is closed by now, and closing it again would be an error.
+    let is_open = |number: &i32| std::fs::symlink_metadata(format!("/dev/fd/{number}")).is_ok();
+    for number in numbers.into_iter().filter(is_open) {
         // SAFETY: the caller is at the very beginning of its process, so nothing in it owns a descriptor
-        // above the standard three. The directory's own one is closed already, which is no harm here.
+        // above the standard three.
         unsafe { rustix::io::close(number) };
     }
 }
