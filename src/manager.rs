@@ -197,7 +197,8 @@ impl SccacheManager {
 
     fn find_binary(&self) -> Result<PathBuf, Error> {
         if self.binary.components().count() > 1 {
-            return Ok(self.binary.clone());
+            // The server starts in a directory of its own, and builds in theirs.
+            return Ok(std::path::absolute(&self.binary).unwrap_or_else(|_| self.binary.clone()));
         }
         let name = self.binary.to_string_lossy();
         sccache::on_path(&self.variables, &name)
