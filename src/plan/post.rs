@@ -42,7 +42,9 @@ pub fn post(inputs: &Inputs, environment: &Environment, role: ServerRole) -> Pla
     }
     plan.reports = true;
     push_end(&mut plan, state);
-    push_finish(&mut plan, environment, state.server.as_ref().map(|server| server.run_dir.clone()));
+    // The directory stays: the shell that `pre` was evaluated in still names it, and without it the next
+    // compiler call there would fail, because sccache could not bind a socket for a server of its own.
+    push_finish(&mut plan, environment, None);
     plan
 }
 
