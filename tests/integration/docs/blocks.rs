@@ -1,0 +1,115 @@
+//! The generated parts of the pages, made from the program's own tables.
+
+use std::fmt::Write as _;
+
+use sccache_step::error::ExitCode;
+use sccache_step::inputs::{Input, Kind, TABLE};
+use yaml_rust2::YamlLoader;
+
+const END: &str = "<!-- end of generated -->";
+
+/// Every block: page, name, content.
+pub(super) fn all() -> Vec<(&'static str, &'static str, String)> {
+    vec![
+        ("README.md", "inputs", inputs()),
+        ("README.md", "outputs", outputs()),
+        ("README.md", "exit-codes", exit_codes()),
+        ("docs/inputs.md", "inputs-in-full", inputs_in_full()),
+        ("docs/exit-codes.md", "exit-codes", exit_codes()),
+    ]
+}
+
+/// The page with this content between the markers of that name; `None` without such markers.
+pub(super) fn replaced(page: &str, name: &str, body: &str) -> Option<String> {
+    let marker = format!("<!-- generated: {name} -->\n");
+    let start = page.find(&marker)? + marker.len();
+    let end = start + page[start..].find(END)?;
+    Some(format!("{}\n{body}\n{}", &page[..start], &page[end..]))
+}
+
+fn inputs() -> String {
+    let mut table = String::from("| input | default | meaning |\n|---|---|---|\n");
+    for Input { name, default, help, .. } in TABLE {
+        let default = if default.is_empty() { String::new() } else { format!("`{default}`") };
+        writeln!(table, "| [`{name}`](docs/inputs.md#{name}) | {default} | {} |", cell(help)).unwrap();
+    }
+    table
+}
+
+fn inputs_in_full() -> String {
+    let mut sections = String::new();
+    for Input { name, kind, default, help } in TABLE {
+        let variable = name.to_uppercase().replace('-', "_");
+        let default = if default.is_empty() { "none".to_owned() } else { format!("`{default}`") };
+        write!(
+            sections,
+            "## {name}\n\n{help}.\n\n| flag | on GitHub | variable | default | takes |\n|---|---|---|---|---|\n\
+             | `--{name}` | `{name}`, `INPUT_{}` | `SCCACHE_STEP_{variable}` | {default} | {} |\n\n",
+            name.to_uppercase(),
+            takes(*kind)
+        )
+        .unwrap();
+    }
+    sections.trim_end().to_owned() + "\n"
+}
+
+fn takes(kind: Kind) -> String {
+    let named = |names: &[&str]| names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+    match kind {
+        Kind::Path => "a path".into(),
+        Kind::Text => "text".into(),
+        Kind::Secret => "text that is never shown".into(),
+        Kind::Boolean => "`true` or `false`".into(),
+        Kind::Choice(names) => format!("one of {}", named(names)),
+        Kind::List(names) => format!("a list of {}, or `none`", named(names)),
+        Kind::Duration => "a time".into(),
+        Kind::Bytes => "a size".into(),
+        Kind::Percent => "a percentage".into(),
+    }
+}
+
+fn outputs() -> String {
+    let action = &YamlLoader::load_from_str(&super::read("action.yml")).unwrap()[0];
+    let mut table = String::from("| output | meaning |\n|---|---|\n");
+    for (name, output) in action["outputs"].as_hash().unwrap() {
+        let description = output["description"].as_str().unwrap();
+        writeln!(table, "| `{}` | {} |", name.as_str().unwrap(), cell(description)).unwrap();
+    }
+    table
+}
+
+/// Every exit code; the match makes a new one fail to compile until it has its line.
+fn exit_codes() -> String {
+    let all = [
+        ExitCode::Fine,
+        ExitCode::Failed,
+        ExitCode::Usage,
+        ExitCode::RunFailed,
+        ExitCode::NotExecutable,
+        ExitCode::NotFound,
+        ExitCode::Command(129),
+    ];
+    let mut table = String::from("| code | meaning |\n|---|---|\n");
+    for code in all {
+        let meaning = match code {
+            ExitCode::Fine => "fine; trouble with the cache was told as a warning",
+            ExitCode::Failed => "failed under `fail-fast`, or `stats` had no server to ask",
+            ExitCode::Usage => "wrong usage or a wrong input; for `run` it is 125",
+            ExitCode::RunFailed => "`run` failed before its command could start",
+            ExitCode::NotExecutable => "`run` found its command but could not execute it",
+            ExitCode::NotFound => "`run` did not find its command",
+            ExitCode::Command(_) => {
+                "ended by a signal: 128 + its number; `run` otherwise ends with its command's own code"
+            }
+        };
+        match code {
+            ExitCode::Command(_) => writeln!(table, "| 128 + n | {meaning} |").unwrap(),
+            _ => writeln!(table, "| {} | {meaning} |", code.number()).unwrap(),
+        }
+    }
+    table
+}
+
+fn cell(text: &str) -> String {
+    text.replace('|', "\\|")
+}
