@@ -28,6 +28,7 @@ fn environment(variables: &[(&str, &str)]) -> Environment {
     };
     Environment {
         variables: variables.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect(),
+        search_path: None,
         system: System::Linux,
         archive_target: Some("x86_64-unknown-linux-musl"),
         program: "/opt/sccache-step".into(),
@@ -214,13 +215,16 @@ fn run_is_pre_a_command_and_post_and_leaves_a_server_of_pre_running() {
 }
 
 #[test]
-fn stats_needs_a_live_server() {
+fn stats_needs_a_server_that_was_not_stopped() {
     let mut environment = environment(&[]);
     assert!(matches!(*super::stats(&environment).unwrap_err(), Error::NoServer { .. }));
-    environment.saved = present(Phase::Started, false);
+    environment.saved = present(Phase::Finished, false);
     assert!(matches!(*super::stats(&environment).unwrap_err(), Error::NoServer { .. }));
-    environment.saved = present(Phase::Started, true);
-    assert_eq!(steps(&super::stats(&environment).unwrap()), "read-statistics [Stop]");
+    // One that was lost is told as lost, and not as one that never was.
+    for server_alive in [true, false] {
+        environment.saved = present(Phase::Started, server_alive);
+        assert_eq!(steps(&super::stats(&environment).unwrap()), "read-statistics [Stop]");
+    }
 }
 
 #[test]
