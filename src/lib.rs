@@ -19,6 +19,7 @@ pub mod execute;
 pub mod exports;
 pub mod host;
 pub mod inputs;
+pub mod installer;
 pub mod manager;
 pub mod observe;
 pub mod outcome;

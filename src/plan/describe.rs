@@ -75,6 +75,7 @@ impl Step {
             Self::Mask(secrets) => format!("hide {} credentials in the log", secrets.len()),
             Self::UseSccache(found) => format!("use sccache {} at `{}`", found.version, found.path.display()),
             Self::InstallSccache { version, sources, tool_cache, .. } => {
+                let sources: Vec<&str> = sources.iter().map(|source| source.name()).collect();
                 format!(
                     "install sccache {version} from {} into `{}`",
                     sources.join(", else "),

@@ -25,6 +25,7 @@ pub use server::{PlannedAddress, PlannedServer};
 
 use crate::environment::FoundSccache;
 use crate::error::Error;
+use crate::installer::Installer;
 use crate::secret::Secret;
 use crate::state::{Policy, State};
 use crate::version::Version;
@@ -71,8 +72,8 @@ pub enum Step {
     InstallSccache {
         /// The version.
         version: Version,
-        /// The installers to try, by name, in order.
-        sources: Vec<&'static str>,
+        /// The ways to try, in order.
+        sources: Vec<Installer>,
         /// Whether a version without a compiled-in digest is accepted.
         allow_unpinned: bool,
         /// How long each installer may take.

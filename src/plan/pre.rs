@@ -9,7 +9,7 @@ use super::{OnFailure, Plan, Step};
 use crate::backend::Backend;
 use crate::environment::{Environment, SavedState};
 use crate::error::Error;
-use crate::inputs::{Inputs, Installer};
+use crate::inputs::Inputs;
 use crate::state::{Phase, Policy};
 use crate::version::Version;
 
@@ -109,7 +109,7 @@ fn push_sccache(plan: &mut Plan, inputs: &Inputs, environment: &Environment) -> 
     plan.push(
         Step::InstallSccache {
             version,
-            sources: inputs.install_from.iter().copied().map(Installer::name).collect(),
+            sources: inputs.install_from.clone(),
             allow_unpinned: inputs.allow_unpinned,
             timeout: inputs.install_timeout,
             tool_cache: environment.tool_cache.clone(),

@@ -10,7 +10,7 @@ mod probe;
 mod startup;
 
 pub use digests::Digests;
-pub use install::{Installed, Order, Progress, Silent, Source, Terminal, install};
+pub use install::{Installed, Order, Progress, Silent, Terminal, install};
 pub use locate::{in_tool_cache, on_path, tool_cache_program};
 pub use probe::{ask, probe_environment};
 pub use startup::{Ready, parse as parse_ready, read as read_ready};

