@@ -13,7 +13,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 pub use table::{Input, Kind, TABLE};
-pub use value::Bytes;
+pub use value::{Bytes, variable_names};
 
 use crate::environment::Variables;
 use crate::error::Error;

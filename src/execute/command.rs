@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use super::Work;
 use crate::error::Error;
+use crate::inputs::{Kind, TABLE, variable_names};
 use crate::outcome::CommandEnd;
 use crate::process::{self, Keyboard};
 
@@ -24,6 +25,11 @@ impl Work<'_> {
             if let Ok(path) = std::env::join_paths(std::iter::once(directory.clone()).chain(old)) {
                 command.env("PATH", path);
             }
+        }
+        // Credentials are the server's alone; whoever wants them in the build gives them another name.
+        let secrets = TABLE.iter().filter(|input| input.kind == Kind::Secret);
+        for name in secrets.flat_map(|input| variable_names(input.name)) {
+            command.env_remove(name);
         }
         let keyboard = process::keyboard();
         if keyboard == Keyboard::Absent {

@@ -34,6 +34,13 @@ impl fmt::Display for Bytes {
     }
 }
 
+/// The variables that give this input: GitHub's `INPUT_*`, whose hyphens the runner keeps, and ours.
+#[must_use]
+pub fn variable_names(name: &str) -> [String; 2] {
+    let upper = name.to_ascii_uppercase();
+    [format!("INPUT_{upper}"), format!("SCCACHE_STEP_{}", upper.replace('-', "_"))]
+}
+
 /// The texts that were given, and where.
 pub(super) struct Given<'a> {
     flags: &'a BTreeMap<String, String>,
@@ -52,13 +59,11 @@ impl<'a> Given<'a> {
 
     /// The text of an input that was given somewhere, or its default; `None` for neither.
     pub(super) fn text(&mut self, name: &'static str) -> Option<String> {
-        let upper = name.to_ascii_uppercase();
+        let [input, variable] = variable_names(name);
         let candidates = [
             (self.flags.get(name), format!("flag `--{name}`")),
-            (self.variables.get(&format!("INPUT_{upper}")), format!("input `{name}`")),
-            (self.variables.get(&format!("SCCACHE_STEP_{}", upper.replace('-', "_"))), {
-                format!("variable `SCCACHE_STEP_{}`", upper.replace('-', "_"))
-            }),
+            (self.variables.get(&input), format!("input `{name}`")),
+            (self.variables.get(&variable), format!("variable `{variable}`")),
         ];
         let default = TABLE.iter().find(|input| input.name == name).map_or("", |input| input.default);
         for (value, origin) in candidates {

@@ -27,7 +27,6 @@ pub fn pre(inputs: &Inputs, environment: &Environment) -> Result<Plan, Error> {
 
 /// The steps that `pre` and `run` share: everything up to a working server and its variables.
 pub(super) fn start(inputs: &Inputs, environment: &Environment, phase: &'static str) -> Result<Plan, Error> {
-    let backend = Backend::choose(inputs, environment)?;
     let mut plan = Plan::new(phase, inputs.fail_fast);
     match &environment.saved {
         SavedState::Present { state, server_alive: true } if state.phase == Phase::Started => {
@@ -52,6 +51,7 @@ pub(super) fn start(inputs: &Inputs, environment: &Environment, phase: &'static 
         }
         SavedState::Present { .. } | SavedState::Absent => {}
     }
+    let backend = Backend::choose(inputs, environment)?;
     let secrets = backend.config().secrets();
     if !secrets.is_empty() {
         plan.push(Step::Mask(secrets), "no credential may be printed", OnFailure::Warn);
