@@ -22,8 +22,8 @@ pub enum Phase {
     Stats,
     /// `completions <shell>`: print a completion script.
     Completions(String),
-    /// `man`: print the manual page.
-    Man,
+    /// `man [command]`: print the manual page of the program, or of one command.
+    Man(Option<String>),
     /// `supervise`: be the server's parent (hidden).
     Supervise,
 }
@@ -69,7 +69,7 @@ pub fn command() -> Command {
                 .long("shell")
                 .value_name("SHELL")
                 .value_parser(PossibleValuesParser::new(SHELLS))
-                .help("The shell to print code for [default: the one in $SHELL; not used on GitHub]"),
+                .help("The shell to print code for; without it the one in $SHELL, on GitLab the runner's; not used on GitHub"),
         );
     let post = phase("post", "Stop the server that `pre` started, and report what the cache did");
     let run = phase("run", "Do `pre`, run a command, do `post`; exit with the command's own code").arg(
@@ -95,15 +95,19 @@ pub fn command() -> Command {
         .version(env!("CARGO_PKG_VERSION"))
         .about("The compiler-cache step for any CI job: a private, supervised sccache server and a truthful report")
         .after_help(StyledStr::from(
-            "Every flag is also read from SCCACHE_STEP_<NAME>, and on GitHub from the action's inputs.\n\
-             Exit codes: 0 fine; 1 failed under `fail-fast`, or `stats` had no server; 2 wrong usage or input.\n\
+            "Every input is also read from SCCACHE_STEP_<NAME>, and on GitHub from the action's inputs.\n\
+             Exit codes: 0 fine; 1 failed under `fail-fast`, or `stats` had no server; 2 wrong usage or input;\n\
+             128 + n stopped by signal n.\n\
              `run` exits with its command's code; its own failures are 125, 126 and 127.",
         ))
         .subcommand_required(true)
         .arg_required_else_help(true)
         .subcommands([pre, post, run, stats, completions])
-        .subcommand(Command::new("man").about("Print the manual page"))
-        .subcommand(Command::new("supervise").hide(true))
+        .subcommand(
+            Command::new("man")
+                .about("Print a manual page")
+                .arg(Arg::new("page").value_name("COMMAND").value_parser(["pre", "post", "run", "stats"])),
+        )
 }
 
 fn phase(name: &'static str, about: &'static str) -> Command {
@@ -163,7 +167,9 @@ const fn value_name(kind: Kind) -> &'static str {
 /// # Errors
 /// clap's own: wrong usage, or a request for help or version.
 pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Arguments, clap::Error> {
-    let matches = command().try_get_matches_from(arguments)?;
+    // Only the parser knows the hidden command: help, completions and manual are for people.
+    let command = command().subcommand(Command::new("supervise").hide(true));
+    let matches = command.try_get_matches_from(arguments)?;
     let (name, matches) = matches.subcommand().unwrap_or(("man", &matches));
     let phase = match name {
         "pre" => Phase::Pre,
@@ -172,7 +178,7 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Arguments,
         "stats" => Phase::Stats,
         "completions" => Phase::Completions(matches.get_one::<String>("for").cloned().unwrap_or_default()),
         "supervise" => Phase::Supervise,
-        _ => Phase::Man,
+        _ => Phase::Man(matches.try_get_one("page").ok().flatten().cloned()),
     };
     Ok(read(phase, matches))
 }

@@ -10,6 +10,7 @@ use crate::backend::Backend;
 use crate::environment::Variables;
 use crate::error::Error;
 use crate::host::{self, Output};
+use crate::plan::passed_on;
 use crate::process;
 use crate::report::{Format, Report};
 use crate::sccache;
@@ -207,7 +208,10 @@ impl SccacheManager {
 
     fn order(&self, sccache: &std::path::Path, version: Version, directory: &std::path::Path) -> Order {
         let plain = |name: &str, value: &str| (name.to_owned(), value.to_owned());
-        let mut variables = sccache::probe_environment(&self.variables);
+        let mut variables: Vec<(String, String)> = passed_on(&self.variables)
+            .into_iter()
+            .map(|(name, value)| (name, value.expose().to_owned()))
+            .collect();
         variables.extend([
             plain("SCCACHE_START_SERVER", "1"),
             plain("SCCACHE_NO_DAEMON", "1"),

@@ -52,8 +52,8 @@ fn dispatch(arguments: Arguments) -> ExitCode {
             write(&[Output::Stdout(completions(shell))]);
             ExitCode::Fine
         }
-        Phase::Man => {
-            write(&[Output::Stdout(manual_page())]);
+        Phase::Man(page) => {
+            write(&[Output::Stdout(manual_page(page.as_deref()))]);
             ExitCode::Fine
         }
         Phase::Pre | Phase::Post | Phase::Run(_) | Phase::Stats => Job::new(arguments).run(),
@@ -68,10 +68,14 @@ fn completions(shell: &str) -> String {
     String::from_utf8_lossy(&script).into_owned()
 }
 
-fn manual_page() -> String {
+fn manual_page(of: Option<&str>) -> String {
+    let mut command = cli::command();
+    // Only a built command knows its whole name, `sccache-step run`.
+    command.build();
+    let command = of.and_then(|name| command.find_subcommand(name).cloned()).unwrap_or(command);
     let mut page = Vec::new();
     // Writing to memory does not fail.
-    let _ = clap_mangen::Man::new(cli::command()).render(&mut page);
+    let _ = clap_mangen::Man::new(command).render(&mut page);
     String::from_utf8_lossy(&page).into_owned()
 }
 

@@ -92,7 +92,7 @@ impl Error {
             Self::SupervisorLost { source } => (
                 "the supervisor of the sccache server failed".into(),
                 format!("{source:#}"),
-                "the build goes on without a cache; report this if it happens again".into(),
+                "look at the space and the permissions of the temporary directory; report this if it happens again".into(),
             ),
             Self::StopFailed { pid, source } => (
                 format!("the sccache server (pid {pid}) could not be stopped"),
@@ -140,11 +140,11 @@ impl Error {
             Self::FileUnwritable { purpose, path, source } => (
                 format!("the {purpose} `{}` cannot be written", path.display()),
                 format!("{source:#}"),
-                "check free space and permissions; the rest of the phase goes on".into(),
+                "check free space and permissions".into(),
             ),
             Self::HitRateLow { rate_percent, minimum_percent } => (
                 format!("the hit rate is {rate_percent:.1} %, below the wanted {minimum_percent} %"),
-                "more was compiled than found in the cache".into(),
+                "too little came from the cache".into(),
                 "see the misses in the report; a first run on an empty cache is always low".into(),
             ),
             Self::CommandNotFound { command } => (

@@ -21,7 +21,7 @@ pub use exports::{ExportValue, PlannedVariable};
 pub use post::{post, stats};
 pub use pre::pre;
 pub use run::run;
-pub use server::{PlannedAddress, PlannedServer};
+pub use server::{PlannedAddress, PlannedServer, passed_on};
 
 use crate::environment::FoundSccache;
 use crate::error::Error;

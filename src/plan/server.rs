@@ -118,7 +118,9 @@ pub(super) fn plan_server(
     }
 }
 
-fn passed_on(variables: &Variables) -> Vec<(String, ServerValue)> {
+/// The variables, out of the job's, that a server needs whatever its storage.
+#[must_use]
+pub fn passed_on(variables: &Variables) -> Vec<(String, ServerValue)> {
     let wanted =
         variables.iter().filter(|(name, _)| PASSED_ON.iter().any(|known| known.eq_ignore_ascii_case(name)));
     wanted.map(|(name, value)| (name.clone(), proxy_hidden(name, value))).collect()

@@ -75,7 +75,10 @@ pub fn last_line(log: &std::path::Path) -> Option<String> {
     let mut tail = Vec::new();
     file.read_to_end(&mut tail).ok()?;
     let tail = String::from_utf8_lossy(&tail).into_owned();
-    let line = tail.lines().rev().map(str::trim).find(|line| !line.is_empty())?;
+    // A panic ends with advice for programmers, which is no reason.
+    let says_something =
+        |line: &&str| !line.is_empty() && !line.starts_with("note: run with `RUST_BACKTRACE");
+    let line = tail.lines().rev().map(str::trim).find(says_something)?;
     Some(line.chars().take(300).collect())
 }
 
