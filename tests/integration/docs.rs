@@ -203,7 +203,7 @@ fn every_released_version_of_the_changelog_has_a_date() {
 
 #[test]
 fn messages_in_the_readme_are_those_of_the_program() {
-    let known: BTreeSet<String> = templates(&read("src/error.rs")).into_iter().collect();
+    let known: BTreeSet<String> = templates(&read("src/error/texts.rs")).into_iter().collect();
     assert!(known.len() > 20, "only {} texts were found in error.rs: the search is broken", known.len());
     let first_column = |path: &str| {
         let text = read(path);
