@@ -97,9 +97,7 @@ pub fn execute(plan: Plan, environment: &Environment, voice: Voice<'_>) -> Outco
     for planned in plan.steps {
         work.take(planned, &mut stopped);
     }
-    if stopped || process::cancellation().signal().is_some() {
-        work.tidy_up();
-    }
+    work.tidy_up();
     work.outcome
 }
 

@@ -211,7 +211,7 @@ impl Work<'_> {
         }
     }
 
-    /// After a phase that was stopped: nothing that it started may be left.
+    /// A server that was neither handed over nor stopped is one that nobody would ever stop.
     pub(super) fn tidy_up(&mut self) {
         let Some(supervised) = self.supervised.take() else { return };
         let (server, supervisor) = (supervised.server, supervised.supervisor);
@@ -223,7 +223,11 @@ impl Work<'_> {
         }
         self.outcome.server = None;
         if let Some(mut state) = self.state.take() {
-            state.phase = Phase::Finished;
+            state.server = None;
+            state.failure.clone_from(&self.outcome.failure);
+            if state.failure.is_none() {
+                state.phase = Phase::Finished;
+            }
             // The state of a server that is gone is found out by `post` as well.
             let _ = state.write(&self.environment.state_path);
         }
