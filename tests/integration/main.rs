@@ -1,4 +1,21 @@
 //! What the program promises, watched from outside: one file for each room or promise.
+#![expect(
+    clippy::disallowed_methods,
+    reason = "tests start programs, wait for them and read their own environment"
+)]
 
+mod architecture;
+mod azure;
+mod bad_input;
 mod docs;
+mod dry_run;
+mod endings;
+mod errors;
+mod github;
+mod gitlab;
+mod library;
+mod lifecycle;
+mod real;
 mod shells;
+mod signals;
+mod support;

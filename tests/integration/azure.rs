@@ -1,0 +1,146 @@
+//! Azure Blob Storage, live against Azurite: warm from the storage alone, and no credential anywhere.
+
+use std::path::Path;
+
+use crate::support::azurite::Azurite;
+use crate::support::leftovers;
+use crate::support::project::Project;
+use crate::support::runner::Runner;
+use crate::support::step::Step;
+use crate::support::tools::{ANY, VERSIONS, sccache};
+use crate::support::world::World;
+
+fn azure(step: Step, connection_string: &str) -> Step {
+    step.env("SCCACHE_STEP_CACHE", "azure")
+        .env("SCCACHE_STEP_AZURE_CONTAINER", "objects")
+        .env("SCCACHE_STEP_AZURE_KEY_PREFIX", "ci/main")
+        .env("SCCACHE_STEP_AZURE_CONNECTION_STRING", connection_string)
+}
+
+#[test]
+fn a_warm_build_takes_everything_from_the_storage() {
+    let world = World::new();
+    let azurite = Azurite::start(&world, "objects");
+    for version in VERSIONS {
+        let copy = Project::Make.copy(&world);
+        let units = Project::Make.units(&world, &copy);
+        for (hits, misses) in [(0, units), (units, 0)] {
+            let run = ["run", "--wrap", "cc", "--format", "json", "--", "bash", "-c", Project::Make.build()];
+            let step = world.step(&run).env("SCCACHE_STEP_SCCACHE", sccache(version)).within(&copy);
+            let step = azure(step, &azurite.connection_string());
+            let finished = step.env("SCCACHE_STEP_AZURE_KEY_PREFIX", version).run().expect(0);
+            assert_eq!(finished.stdout, Project::Make.prints());
+            let report = crate::real::report_of_run(&finished);
+            assert_eq!(
+                (report["hits"].as_u64(), report["misses"].as_u64()),
+                (Some(hits), Some(misses)),
+                "{report:#}"
+            );
+            assert!(
+                report["storage"].as_str().unwrap().starts_with("Azure Blob Storage, container `objects`")
+            );
+            assert!(!finished.to_string().contains(Azurite::key()), "{finished}");
+            Project::clean(&copy);
+        }
+    }
+    assert!(!world.path("home/.cache/sccache").exists(), "there is no local cache");
+    azurite.stop();
+}
+
+#[test]
+fn a_wrong_key_is_told_in_the_servers_own_words() {
+    let world = World::new();
+    let azurite = Azurite::start(&world, "objects");
+    let wrong = "d3Jvbmcta2V5LXBsYW50ZWQ=";
+    for (fail_fast, code) in [("false", 0), ("true", 1)] {
+        let step = world.step(&["pre", "--shell", "sh"]).env("SCCACHE_STEP_SCCACHE", sccache(ANY));
+        let step =
+            azure(step, &azurite.connection_string_with(wrong)).env("SCCACHE_STEP_STATE", world.state_path());
+        let finished = step.env("SCCACHE_STEP_FAIL_FAST", fail_fast).run().expect(code);
+        assert!(finished.stderr.contains("the sccache server did not start\ncause: "), "{finished}");
+        assert!(
+            finished.stderr.contains("AuthorizationFailure") || finished.stderr.contains("403"),
+            "{finished}"
+        );
+        assert!(
+            !finished.to_string().contains("wrong-key") && !finished.to_string().contains(wrong),
+            "{finished}"
+        );
+        assert_eq!(finished.stdout, if code == 0 { "" } else { "(exit 1)\n" });
+    }
+    azurite.stop();
+}
+
+/// Everything readable below a directory, with its path.
+fn contents(directory: &Path, except: &Path) -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()) {
+        if entry == except || entry.is_symlink() {
+            continue;
+        }
+        if entry.is_dir() {
+            found.extend(contents(&entry, except));
+        } else if let Ok(bytes) = std::fs::read(&entry) {
+            found.push((entry.display().to_string(), String::from_utf8_lossy(&bytes).into_owned()));
+        }
+    }
+    found
+}
+
+#[test]
+fn the_credential_is_in_the_servers_environment_and_nowhere_else() {
+    let mut runner = Runner::new();
+    let azurite = Azurite::start(&runner.world, "objects");
+    let connection = azurite.connection_string();
+    let inputs = [
+        ("cache", "azure"),
+        ("azure-container", "objects"),
+        ("azure-connection-string", &*connection),
+        ("log-level", "trace"),
+    ];
+    let main = runner.action("main", &inputs, &std::collections::BTreeMap::new());
+    assert_eq!(main.finished.code(), 0, "{}", main.finished);
+    runner.compile("stored").expect(0);
+    let server: u32 = main.outputs["server-pid"].parse().unwrap();
+    assert!(leftovers::environment(server).contains(Azurite::key()));
+    for process in leftovers::of(runner.world.root()) {
+        assert!(!process.arguments.contains(Azurite::key()), "{process:?}");
+        if process.pid != server && process.pid != azurite.pid() {
+            assert!(!leftovers::environment(process.pid).contains(Azurite::key()), "{process:?}");
+        }
+    }
+    for (path, text) in contents(runner.world.root(), &runner.world.path("azurite")) {
+        assert!(!text.contains(Azurite::key()), "the key is in `{path}`");
+    }
+    let stats = runner.command(env!("CARGO_BIN_EXE_sccache-step")).args(&["stats", "--format", "json"]).run();
+    let post = runner.action("post", &[], &main.state);
+    assert!(post.summary.contains("0 of 1"), "{}", post.summary);
+    let told =
+        [&main.finished.stdout, &stats.stdout, &stats.stderr, &post.finished.stdout, &post.finished.stderr];
+    assert!(
+        told.into_iter().all(|text| !text.contains(Azurite::key())),
+        "{} {}",
+        main.finished,
+        post.finished
+    );
+    // GitHub learns what to hide by being told it, and hides that line itself.
+    let masks = |line: &&str| line.starts_with("::add-mask::");
+    assert!(main.finished.stderr.lines().any(|line| masks(&line) && line.contains(Azurite::key())));
+    let rest: Vec<&str> = main.finished.stderr.lines().filter(|line| !masks(line)).collect();
+    assert!(!rest.join("\n").contains(Azurite::key()), "{}", main.finished);
+    assert!(!(main.files + &post.files).contains(Azurite::key()));
+    azurite.stop();
+}
+
+#[test]
+fn the_command_of_run_does_not_inherit_the_credential() {
+    let world = World::new();
+    let azurite = Azurite::start(&world, "objects");
+    let step = world
+        .step(&["run", "--", env!("CARGO_BIN_EXE_sccache-step"), "run", "--", "env"])
+        .env("SCCACHE_STEP_SCCACHE", sccache(ANY));
+    let finished = azure(step, &azurite.connection_string()).run().expect(0);
+    assert!(finished.stdout.contains("SCCACHE_SERVER_UDS="), "{finished}");
+    assert!(!finished.stdout.contains(Azurite::key()), "{finished}");
+    azurite.stop();
+}

@@ -1,0 +1,295 @@
+//! From `pre` to `post` with the real sccache: reuse, loss, second times, and what is on disk between.
+
+use std::os::unix::fs::PermissionsExt as _;
+
+use rustix::process::Signal;
+use serde_json::Value;
+
+use crate::support::step::{Finished, Step};
+use crate::support::tools::ANY;
+use crate::support::world::World;
+use crate::support::{leftovers, until};
+
+fn mode(path: &std::path::Path) -> u32 {
+    std::fs::metadata(path).unwrap().permissions().mode() & 0o777
+}
+
+const PRE: &str = concat!("eval \"$('", env!("CARGO_BIN_EXE_sccache-step"), "' pre --wrap cc)\"");
+
+/// Compiles one C file through the server of this world.
+fn compile(world: &World, source: &str) -> Finished {
+    let file = world.path("work").join(format!("{source}.c"));
+    std::fs::write(&file, format!("int {source}(void) {{ return 7; }}\n")).unwrap();
+    within_bash(world, &format!("{PRE} && $CC -c {source}.c")).run().expect(0)
+}
+
+/// A script with the variables that [`World::real`] sets.
+fn within_bash(world: &World, script: &str) -> Step {
+    world
+        .command("bash")
+        .args(&["-c", script])
+        .env("SHELL", "/bin/bash")
+        .env("SCCACHE_STEP_SCCACHE", crate::support::tools::sccache(ANY))
+        .env("SCCACHE_STEP_CACHE_DIR", world.path("cache"))
+        .env("SCCACHE_STEP_STATE", world.state_path())
+}
+
+#[test]
+fn post_without_pre_is_one_sentence() {
+    let world = World::new();
+    let finished = world.real(ANY, &["post"]).run();
+    insta::assert_snapshot!(finished.told(&world), @r"
+    exit 0
+    stderr:
+    nothing to stop: no `pre` left a state file at `[root]/tmp/state/state.json`
+    ");
+    let finished = world.real(ANY, &["stats"]).run();
+    insta::assert_snapshot!(finished.told(&world), @r"
+    exit 1
+    stderr:
+    error: there is no sccache server of ours to ask
+    cause: no server was started, or it was stopped (`[root]/tmp/state/state.json`)
+    help:  run `sccache-step pre` first
+    ");
+}
+
+#[test]
+fn post_twice_has_nothing_to_do_the_second_time() {
+    let world = World::new();
+    world.real(ANY, &["pre"]).run().expect(0);
+    world.real(ANY, &["post"]).run().expect(0);
+    let finished = world.real(ANY, &["post"]).run();
+    insta::assert_snapshot!(finished.told(&world), @r"
+    exit 0
+    stderr:
+    nothing to stop: the server was stopped and reported before
+    ");
+}
+
+#[test]
+fn a_second_pre_names_the_server_and_uses_it() {
+    let world = World::new();
+    let first = world.real(ANY, &["pre", "--shell", "sh"]).run().expect(0);
+    let pid = world.server_pid();
+    let second = world.real(ANY, &["pre", "--shell", "sh"]).run().expect(0);
+    assert!(second.stderr.contains(&format!("already running (pid {pid})")), "{second}");
+    assert_eq!(second.stdout, first.stdout, "a second shell gets the same variables");
+    assert_eq!(world.server_pid(), pid);
+    let json = world.real(ANY, &["pre", "--format", "json"]).run().expect(0).json();
+    assert_eq!(json["server"]["pid"], pid, "{json:#}");
+    world.real(ANY, &["post"]).run().expect(0);
+    world.nothing_runs_within(std::time::Duration::from_millis(500));
+    let third = world.real(ANY, &["pre"]).run().expect(0);
+    assert!(!third.stderr.contains("already running"), "{third}");
+    world.real(ANY, &["post"]).run().expect(0);
+}
+
+#[test]
+fn what_pre_leaves_is_private() {
+    let world = World::new();
+    let finished = world.real(ANY, &["pre", "--shell", "sh"]).without("SCCACHE_STEP_STATE").run().expect(0);
+    let state = finished.stdout.lines().find_map(|line| line.strip_prefix("export SCCACHE_STEP_STATE='"));
+    let state = std::path::PathBuf::from(state.unwrap().trim_end_matches('\''));
+    let directory = state.parent().unwrap();
+    assert_eq!((mode(&state), mode(directory)), (0o600, 0o700));
+    let socket = directory.join("s");
+    assert!(
+        finished.stdout.contains(&format!("export SCCACHE_SERVER_UDS='{}'", socket.display())),
+        "{finished}"
+    );
+    assert!(!finished.stdout.contains("4226") && !finished.stderr.contains("4226"), "{finished}");
+    let value: Value = serde_json::from_slice(&std::fs::read(&state).unwrap()).unwrap();
+    assert_eq!((&value["schema"], &value["phase"]), (&Value::from(1), &Value::from("started")));
+    let post = world.step(&["post"]).env("SCCACHE_STEP_STATE", &state).run().expect(0);
+    assert!(!post.stderr.contains("warning") && post.stdout.contains("nothing compiled"), "{post}");
+    assert!(!directory.exists(), "nobody will look for it again");
+}
+
+#[test]
+fn the_supervisor_is_a_session_of_its_own_and_holds_no_credential() {
+    let world = World::new();
+    let step = world.real(ANY, &["pre"]).env("GITLAB_TOKEN", "planted-token").env("CC", "gcc");
+    step.run().expect(0);
+    for pid in [world.server_pid(), world.supervisor_pid()] {
+        let environment = leftovers::environment(pid);
+        assert!(!environment.contains("planted-token") && !environment.contains("CC=gcc"), "{environment}");
+        assert!(environment.contains(world.state_path().to_str().unwrap()), "{environment}");
+    }
+    let stat = std::fs::read_to_string(format!("/proc/{}/stat", world.supervisor_pid())).unwrap();
+    let session = stat.rsplit_once(')').unwrap().1.split_whitespace().nth(3).unwrap().to_owned();
+    assert_eq!(session, world.supervisor_pid().to_string());
+    world.real(ANY, &["post"]).run().expect(0);
+}
+
+#[test]
+fn post_reports_a_lost_server() {
+    let world = World::new();
+    compile(&world, "lost");
+    let (server, supervisor) = (world.server_pid(), world.supervisor_pid());
+    leftovers::kill(server, Signal::KILL);
+    until("the end of the supervisor", || {
+        sccache_step::process::identify(supervisor).is_none().then_some(())
+    });
+    let stats = world.real(ANY, &["stats"]).run();
+    insta::assert_snapshot!(stats.told(&world), @r"
+    exit 1
+    stdout:
+    sccache: server lost · the sccache server was gone before the end of the job: the server (pid [pid])
+    was killed by signal 9, as an out-of-memory killer does
+    warning: no statistics were seen before it was lost: what it did is not known
+    warning: 1 trouble
+
+    storage          local disk
+    sccache version  0.16.0
+    overhead         [time] before the build, [time] after it
+
+    warning: the sccache server was lost before the end of the job
+    cause:   the server (pid [pid]) was killed by signal 9, as an out-of-memory killer does
+    help:    see its log `[root]/tmp/sccache-step-[run]/server.log`; a
+             server that was killed may have needed more memory
+    stderr:
+    error: the sccache server was lost before the end of the job
+    cause: the server (pid [pid]) was killed by signal 9, as an out-of-memory killer does
+    help:  see its log `[root]/tmp/sccache-step-[run]/server.log`; a server that was killed may have needed more memory
+    ");
+    let finished = world.real(ANY, &["post"]).run();
+    insta::assert_snapshot!(finished.told(&world), @r"
+    exit 0
+    stdout:
+    sccache: server lost · the sccache server was gone before the end of the job: the server (pid [pid])
+    was killed by signal 9, as an out-of-memory killer does
+    warning: no statistics were seen before it was lost: what it did is not known
+    warning: 1 incident · 1 trouble
+
+    storage          local disk
+    sccache version  0.16.0
+    overhead         [time] before the build, [time] after it
+
+    incident: the server (pid [pid]) was killed by signal 9, as an out-of-memory killer does
+
+    warning: the sccache server was lost before the end of the job
+    cause:   the server (pid [pid]) was killed by signal 9, as an out-of-memory killer does
+    help:    see its log `[root]/tmp/sccache-step-[run]/server.log`; a
+             server that was killed may have needed more memory
+    stderr:
+    warning: the sccache server was lost before the end of the job
+    cause: the server (pid [pid]) was killed by signal 9, as an out-of-memory killer does
+    help:  see its log `[root]/tmp/sccache-step-[run]/server.log`; a server that was killed may have needed more memory
+    the sccache server (pid [pid]) was gone
+    ");
+}
+
+#[test]
+fn post_in_json_calls_a_lost_server_lost() {
+    let world = World::new();
+    world.real(ANY, &["pre"]).run().expect(0);
+    leftovers::kill(world.server_pid(), Signal::KILL);
+    let report = world.real(ANY, &["post", "--format", "json"]).run().expect(0).json();
+    assert_eq!(report["verdict"], "server-lost", "{report:#}");
+    assert!(report["hits"].is_null(), "{report:#}");
+    assert!(report.to_string().contains("signal 9"), "{report:#}");
+}
+
+#[test]
+fn a_server_that_lost_its_supervisor_is_stopped_by_post() {
+    let world = World::new();
+    world.real(ANY, &["pre"]).run().expect(0);
+    leftovers::kill(world.supervisor_pid(), Signal::KILL);
+    let report = world.real(ANY, &["post", "--format", "json"]).run().expect(0).json();
+    assert_eq!(report["verdict"], "nothing-compiled", "{report:#}");
+}
+
+#[test]
+fn a_server_that_hangs_is_ended() {
+    let world = World::new();
+    world.real(ANY, &["pre", "--stop-timeout", "1s"]).run().expect(0);
+    leftovers::kill(world.server_pid(), Signal::STOP);
+    let finished = world.real(ANY, &["post"]).run().expect(0);
+    assert!(finished.stdout.contains("had to be killed"), "{finished}");
+    assert!(finished.took.as_secs() < 20, "{finished}");
+}
+
+#[test]
+fn a_process_that_only_has_the_pid_is_not_signalled() {
+    let world = World::new();
+    world.real(ANY, &["pre"]).run().expect(0);
+    let other = world.command("sleep").arg("300").start();
+    let before = world.state();
+    let mut edited = before.clone();
+    edited["server"]["server"]["pid"] = other.pid().into();
+    edited["server"]["supervisor"]["pid"] = other.pid().into();
+    std::fs::write(world.state_path(), edited.to_string()).unwrap();
+    let report = world.real(ANY, &["post", "--format", "json"]).run().expect(0).json();
+    assert_eq!(report["verdict"], "server-lost", "{report:#}");
+    assert!(sccache_step::process::identify(other.pid()).is_some(), "another's process was ended");
+    other.signal(Signal::KILL);
+    other.finish();
+    std::fs::write(world.state_path(), before.to_string()).unwrap();
+    world.real(ANY, &["post"]).run().expect(0);
+}
+
+#[test]
+fn the_server_of_a_removed_directory_is_still_stopped() {
+    let world = World::new();
+    world.real(ANY, &["pre"]).run().expect(0);
+    let run_dir = world.state()["server"]["run_dir"].as_str().unwrap().to_owned();
+    std::fs::remove_dir_all(run_dir).unwrap();
+    let finished = world.real(ANY, &["post"]).run().expect(0);
+    assert!(finished.took.as_secs() < 20, "{finished}");
+    world.nothing_runs_within(std::time::Duration::from_secs(1));
+}
+
+#[test]
+fn a_low_hit_rate_warns_and_fails_only_under_fail_fast() {
+    for (fail_fast, code) in [("false", 0), ("true", 1)] {
+        let world = World::new();
+        let policy =
+            |step: Step| step.env("SCCACHE_STEP_MIN_HIT_RATE", "50").env("SCCACHE_STEP_FAIL_FAST", fail_fast);
+        let script = format!("{PRE} && echo 'int x;' > x.c && $CC -c x.c");
+        policy(within_bash(&world, &script)).run().expect(0);
+        // The policy is `pre`'s: a host may evaluate inputs anew.
+        let finished = world.real(ANY, &["post"]).run().expect(code);
+        assert!(finished.stderr.contains("the hit rate is 0.0 %, below the wanted 50 %"), "{finished}");
+        let level = if code == 0 { "\nwarning: the hit" } else { "\nerror: the hit" };
+        assert!(finished.stderr.contains(level), "{finished}");
+    }
+}
+
+#[test]
+fn stats_tell_the_job_so_far_and_the_server_goes_on() {
+    let world = World::new();
+    compile(&world, "first");
+    let report = world.real(ANY, &["stats", "--format", "json"]).run().expect(0).json();
+    assert_eq!((&report["misses"], &report["phase"]), (&Value::from(1), &Value::from("stats")));
+    compile(&world, "second");
+    let text = world.real(ANY, &["stats"]).run().expect(0);
+    assert!(text.stderr.is_empty() && text.stdout.contains("0 of 2"), "{text}");
+    let report = world.real(ANY, &["post", "--format", "json"]).run().expect(0).json();
+    assert_eq!(report["misses"], 2);
+}
+
+#[test]
+fn a_run_inside_a_job_uses_the_jobs_server() {
+    let world = World::new();
+    world.real(ANY, &["pre"]).run().expect(0);
+    let pid = world.server_pid();
+    std::fs::write(world.path("work/x.c"), "int x;\n").unwrap();
+    let finished = world.real(ANY, &["run", "--wrap", "cc", "--", "sh", "-c", "$CC -c x.c"]).run().expect(0);
+    assert!(finished.stderr.contains("0 of 1"), "{finished}");
+    assert!(sccache_step::process::identify(pid).is_some(), "the job's server is not `run`'s to stop");
+    let report = world.real(ANY, &["post", "--format", "json"]).run().expect(0).json();
+    assert_eq!(report["misses"], 1, "{report:#}");
+}
+
+#[test]
+fn a_wrapper_of_the_user_is_left_alone() {
+    let world = World::new();
+    let finished =
+        world.real(ANY, &["pre", "--shell", "sh"]).env("RUSTC_WRAPPER", "/opt/mine").run().expect(0);
+    assert!(
+        finished.stderr.contains("`RUSTC_WRAPPER` is already `/opt/mine` and is left alone"),
+        "{finished}"
+    );
+    assert!(!finished.stdout.contains("RUSTC_WRAPPER"), "{finished}");
+    world.real(ANY, &["post"]).run().expect(0);
+}

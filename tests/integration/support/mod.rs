@@ -1,0 +1,25 @@
+//! What the tests stand on: a world of its own for each, the program in it, and the tools it needs.
+
+pub mod action;
+pub mod azurite;
+pub mod fake;
+pub mod leftovers;
+pub mod project;
+pub mod runner;
+pub mod step;
+pub mod tools;
+pub mod world;
+
+use std::time::{Duration, Instant};
+
+/// Waits until `condition` gives something; panics with `what` after 20 s.
+pub fn until<T>(what: &str, mut condition: impl FnMut() -> Option<T>) -> T {
+    let began = Instant::now();
+    loop {
+        if let Some(value) = condition() {
+            return value;
+        }
+        assert!(began.elapsed() < Duration::from_secs(20), "waited 20 s for {what}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}

