@@ -36,9 +36,7 @@ fn a_warm_build_takes_everything_from_the_storage() {
                 (Some(hits), Some(misses)),
                 "{report:#}"
             );
-            assert!(
-                report["storage"].as_str().unwrap().starts_with("Azure Blob Storage, container `objects`")
-            );
+            assert!(report["storage"].as_str().unwrap().starts_with("Azure Blob Storage, container objects"));
             assert!(!finished.to_string().contains(Azurite::key()), "{finished}");
             Project::clean(&copy);
         }

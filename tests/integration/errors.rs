@@ -139,7 +139,7 @@ fn every_error_tells_what_why_and_what_to_do() {
     help:  use it, or call `stop` first
     SupervisorLost (1): the supervisor of the sccache server failed
     cause: it ended without an answer
-    help:  the build goes on without a cache; report this if it happens again
+    help:  look at the space and the permissions of the temporary directory; report this if it happens again
     ServerLost (1): the sccache server was lost before the end of the job
     cause: the server (pid 7) was killed by signal 9
     help:  see its log `/tmp/step/server.log`; a server that was killed may have needed more memory
@@ -166,9 +166,9 @@ fn every_error_tells_what_why_and_what_to_do() {
     help:  nothing was touched; point `state` to a file of this user
     FileUnwritable (1): the job summary `/tmp/summary` cannot be written
     cause: permission denied (os error 13)
-    help:  check free space and permissions; the rest of the phase goes on
+    help:  check free space and permissions
     HitRateLow (1): the hit rate is 12.3 %, below the wanted 50 %
-    cause: more was compiled than found in the cache
+    cause: too little came from the cache
     help:  see the misses in the report; a first run on an empty cache is always low
     CommandNotFound (127): the command `mke` was not found
     cause: it is neither a path nor in PATH
@@ -208,7 +208,7 @@ fn every_error_is_one_annotation_on_github() {
     ::warning title=sccache-step::the sccache server did not start%0Acause: cache storage failed to read%0Ahelp:  see its log `/tmp/step/server.log`; the build goes on without a cache unless `fail-fast` is on
     ::warning title=sccache-step::the sccache server was not ready within 1.5 s%0Acause: its log ends with `checking`%0Ahelp:  see its log `/tmp/step/server.log`, or raise `startup-timeout`
     ::warning title=sccache-step::the sccache server is already running (pid 7)%0Acause: this manager started it before and has not stopped it%0Ahelp:  use it, or call `stop` first
-    ::warning title=sccache-step::the supervisor of the sccache server failed%0Acause: it ended without an answer%0Ahelp:  the build goes on without a cache; report this if it happens again
+    ::warning title=sccache-step::the supervisor of the sccache server failed%0Acause: it ended without an answer%0Ahelp:  look at the space and the permissions of the temporary directory; report this if it happens again
     ::warning title=sccache-step::the sccache server was lost before the end of the job%0Acause: the server (pid 7) was killed by signal 9%0Ahelp:  see its log `/tmp/step/server.log`; a server that was killed may have needed more memory
     ::warning title=sccache-step::the sccache server (pid 7) could not be stopped%0Acause: it survived SIGKILL for 2 s%0Ahelp:  end process 7 by hand
     ::warning title=sccache-step::the server's statistics could not be read%0Acause: its answer is no statistics%0Ahelp:  see the server's log; the build itself is not affected
@@ -217,8 +217,8 @@ fn every_error_is_one_annotation_on_github() {
     ::warning title=sccache-step::the state file `/tmp/step/state.json` cannot be read%0Acause: it is not JSON%0Ahelp:  nothing was touched; remove the file and run `sccache-step pre` again
     ::warning title=sccache-step::the state file `/tmp/step/state.json` has schema version 9%0Acause: this program reads versions up to 1%0Ahelp:  use the same version of sccache-step for `pre` and `post`
     ::warning title=sccache-step::the state file `/tmp/step/state.json` is not ours%0Acause: it belongs to user 12, and we are user 7%0Ahelp:  nothing was touched; point `state` to a file of this user
-    ::warning title=sccache-step::the job summary `/tmp/summary` cannot be written%0Acause: permission denied (os error 13)%0Ahelp:  check free space and permissions; the rest of the phase goes on
-    ::warning title=sccache-step::the hit rate is 12.3 %25, below the wanted 50 %25%0Acause: more was compiled than found in the cache%0Ahelp:  see the misses in the report; a first run on an empty cache is always low
+    ::warning title=sccache-step::the job summary `/tmp/summary` cannot be written%0Acause: permission denied (os error 13)%0Ahelp:  check free space and permissions
+    ::warning title=sccache-step::the hit rate is 12.3 %25, below the wanted 50 %25%0Acause: too little came from the cache%0Ahelp:  see the misses in the report; a first run on an empty cache is always low
     ::warning title=sccache-step::the command `mke` was not found%0Acause: it is neither a path nor in PATH%0Ahelp:  check its spelling, and that it is installed
     ::warning title=sccache-step::the command `./x` could not be executed%0Acause: permission denied (os error 13)%0Ahelp:  check its permissions and format
     ::warning title=sccache-step::stopped by signal 15%0Acause: the phase was cancelled from outside%0Ahelp:  everything that was started has been stopped

@@ -102,7 +102,9 @@ fn what_pre_leaves_is_private() {
     assert_eq!((&value["schema"], &value["phase"]), (&Value::from(1), &Value::from("started")));
     let post = world.step(&["post"]).env("SCCACHE_STEP_STATE", &state).run().expect(0);
     assert!(!post.stderr.contains("warning") && post.stdout.contains("nothing compiled"), "{post}");
-    assert!(!directory.exists(), "nobody will look for it again");
+    let value: Value = serde_json::from_slice(&std::fs::read(&state).unwrap()).unwrap();
+    assert_eq!(value["phase"], "finished");
+    assert!(!socket.exists() && mode(&state) == 0o600);
 }
 
 #[test]

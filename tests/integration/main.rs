@@ -7,6 +7,7 @@
 mod architecture;
 mod azure;
 mod bad_input;
+mod bad_state;
 mod docs;
 mod dry_run;
 mod endings;

@@ -163,11 +163,20 @@ fn run_goes_on_without_a_cache_when_the_server_does_not_start() {
 fn run_keeps_a_path_that_is_empty_or_odd() {
     use std::os::unix::ffi::OsStrExt as _;
     let world = World::new();
-    let print = ["run", "--", "/bin/sh", "-c", "printf '%s\\n' \"$PATH\""];
-    let directory = sccache(ANY).parent().unwrap().display().to_string();
-    let without = world.real(ANY, &print).without("PATH").run().expect(0);
+    let tools = sccache_step::sccache::tool_cache_program(
+        &world.path("tools"),
+        &sccache_step::version::Version::parse(ANY).unwrap(),
+    );
+    let directory = tools.parent().unwrap();
+    std::fs::create_dir_all(directory).unwrap();
+    std::os::unix::fs::symlink(sccache(ANY), &tools).unwrap();
+    std::fs::write(directory.with_extension("complete"), "").unwrap();
+    let print = ["run", "--sccache-version", ANY, "--", "/bin/sh", "-c", "printf '%s\\n' \"$PATH\""];
+    let step = world.step(&print).env("RUNNER_TOOL_CACHE", world.path("tools"));
+    let without = step.clone().without("PATH").run().expect(0);
+    let directory = directory.display().to_string();
     assert_eq!(without.stdout.trim_end(), directory, "an empty entry means the working directory");
     let odd = std::ffi::OsStr::from_bytes(b"/usr/bin:/bin:/caf\xe9");
-    let kept = world.real(ANY, &print).env("PATH", odd).run().expect(0);
+    let kept = step.env("PATH", odd).run().expect(0);
     assert!(kept.stdout.starts_with(&format!("{directory}:/usr/bin:/bin:/caf")), "{kept}");
 }

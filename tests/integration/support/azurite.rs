@@ -5,7 +5,7 @@ use std::process::Command;
 use std::sync::OnceLock;
 
 use super::step::{Running, Step};
-use super::tools::{program, repository};
+use super::tools::{self, outer, program, repository};
 use super::until;
 use super::world::World;
 
@@ -19,11 +19,12 @@ pub struct Azurite {
     port: u16,
 }
 
-/// Installs Azurite below the target directory once; later runs find it there.
+/// Where `.ci/prepare` puts Azurite; installed there when it is missing.
 fn installed() -> PathBuf {
     static INSTALLED: OnceLock<PathBuf> = OnceLock::new();
     let install = || {
-        let directory = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("azurite");
+        let named = outer("SCCACHE_STEP_TEST_AZURITE").map(PathBuf::from);
+        let directory = named.unwrap_or_else(|| tools::installed().join("azurite"));
         let main = directory.join("node_modules/azurite/dist/src/blob/main.js");
         if !main.is_file() {
             std::fs::create_dir_all(&directory).unwrap();
