@@ -164,7 +164,7 @@ impl SccacheManager {
         let running = self.running.as_ref().filter(|_| self.is_running()).ok_or_else(none)?;
         match server::statistics(&running.sccache, &running.state, &self.variables)? {
             Statistics::Known { stats } => Ok(*stats),
-            Statistics::NoServer | Statistics::Lost { .. } => Err(none()),
+            Statistics::NoServer | Statistics::Lost { .. } | Statistics::Unanswered { .. } => Err(none()),
         }
     }
 

@@ -161,7 +161,7 @@ impl Job {
         let outcome = self.in_section(phase, silent, || execute(plan, environment, voice));
         let mut code = self.exit_code(&outcome);
         if phase == "pre" {
-            self.after_pre(&outcome, environment, reused, code);
+            self.after_pre(&outcome, environment, voice, reused, code);
         }
         if reports {
             let report = Report::assemble(phase, &outcome, pre_ms, saved_failure, min_hit_rate_percent);
@@ -193,17 +193,25 @@ impl Job {
         let code = outcome.exit_code();
         let is_run = matches!(self.arguments.phase, Phase::Run(_));
         match (code, process::cancellation().deferred_signal()) {
-            (ExitCode::Fine, Some(signal)) if !is_run => Error::Interrupted { signal }.exit_code(),
-            (ExitCode::Failed | ExitCode::Usage, _) if is_run && outcome.command.is_none() => {
-                ExitCode::RunFailed
+            // A server that was handed over stays, so what `pre` did stands, whatever came after it.
+            (ExitCode::Fine, Some(signal)) if !is_run && self.arguments.phase != Phase::Pre => {
+                Error::Interrupted { signal }.exit_code()
             }
+            (ExitCode::Failed | ExitCode::Usage, _) if is_run => ExitCode::RunFailed,
             _ => code,
         }
     }
 
     /// What `pre` leaves besides the exports: outputs and state on GitHub, JSON where it was asked for, and
     /// for a shell that evaluates our output the failure that it would otherwise not see.
-    fn after_pre(&self, outcome: &Outcome, environment: &Environment, reused: bool, code: ExitCode) {
+    fn after_pre(
+        &self,
+        outcome: &Outcome,
+        environment: &Environment,
+        voice: Voice<'_>,
+        reused: bool,
+        code: ExitCode,
+    ) {
         let text = |value: Option<String>| value.unwrap_or_default();
         let server = outcome.server.as_ref();
         let outputs = [
@@ -217,10 +225,10 @@ impl Job {
                 text(server.and_then(|s| s.cache_dir.as_ref()).map(|dir| dir.display().to_string())),
             ),
         ];
-        let voice = self.voice(Annotations::Problems);
         let role = if reused { "guest" } else { "owner" };
-        let mut errors =
-            voice.hand_over(&self.adapter.outputs(&outputs.map(|(name, value)| (name.to_owned(), value))));
+        let told = outputs.into_iter().filter(|(_, value)| !value.is_empty());
+        let told: Vec<(String, String)> = told.map(|(name, value)| (name.to_owned(), value)).collect();
+        let mut errors = voice.hand_over(&self.adapter.outputs(&told));
         errors.extend(voice.hand_over(&self.adapter.save_state(&[("role".to_owned(), role.to_owned())])));
         if self.arguments.format == OutputFormat::Json {
             errors.extend(write(&[Output::Stdout(format!("{:#}\n", outcome.to_json("pre")))]));

@@ -254,6 +254,11 @@ pub enum Statistics {
         /// The last counters seen, if any.
         last: Option<Box<Stats>>,
     },
+    /// The server was alive and gave no answer that could be read.
+    Unanswered {
+        /// What it did instead, in one line.
+        how: String,
+    },
     /// The server answered.
     Known {
         /// Its counters.
@@ -266,7 +271,7 @@ impl Statistics {
     #[must_use]
     pub fn stats(&self) -> Option<&Stats> {
         match self {
-            Self::NoServer => None,
+            Self::NoServer | Self::Unanswered { .. } => None,
             Self::Lost { last, .. } => last.as_deref(),
             Self::Known { stats } => Some(stats),
         }

@@ -16,7 +16,7 @@ use std::time::Instant;
 use crate::environment::Environment;
 use crate::error::Error;
 use crate::exports::Exports;
-use crate::host::{self, After, Handover, HostAdapter, Level, Prominence};
+use crate::host::{self, After, Handover, HostAdapter, Level, Prominence, Refusal};
 use crate::inputs::Annotations;
 use crate::outcome::{Ending, Finished, Outcome};
 use crate::plan::{Audience, ExportValue, OnFailure, Plan, Planned, PlannedVariable, Step};
@@ -49,7 +49,15 @@ impl Voice<'_> {
 
     /// Hands something over: writes it, and tells what had to be left out and what could not be written.
     pub fn hand_over(&self, handover: &Handover) -> Vec<Error> {
+        let mut told = Vec::new();
         for refused in &handover.refused {
+            // A file that the host does not name is missing for everything that goes there: said once.
+            if matches!(refused.reason, Refusal::NoFile(_)) {
+                if told.contains(&&refused.reason) {
+                    continue;
+                }
+                told.push(&refused.reason);
+            }
             self.write(&self.adapter.message(Level::Warning, &refused.lines(), self.prominence()));
         }
         host::perform(&handover.outputs)
@@ -108,7 +116,9 @@ impl Work<'_> {
         let name = step.name();
         let began = Instant::now();
         let belongs_to_end = step.belongs_to_end();
-        let left_out = (*stopped && !belongs_to_end) || self.is_pointless(&step);
+        // Why a phase stopped is for `post` to report, so the state is written even then.
+        let tells_why = matches!(step, Step::WriteState { .. }) && process::cancellation().signal().is_none();
+        let left_out = (*stopped && !belongs_to_end && !tells_why) || self.is_pointless(&step);
         let (result, ending) =
             if left_out { (Ok(()), Ending::LeftOut) } else { (self.carry_out(step), Ending::Done) };
         let ending = if result.is_err() { Ending::Failed } else { ending };

@@ -144,8 +144,7 @@ impl Work<'_> {
                 lost.map_or(Ok(()), Err)
             }
             Err(error) => {
-                let how = error.lines().what;
-                self.outcome.statistics = Some(Statistics::Lost { how, last: None });
+                self.outcome.statistics = Some(Statistics::Unanswered { how: error.lines().cause });
                 Err(error)
             }
         }

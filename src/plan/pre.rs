@@ -43,11 +43,11 @@ pub(super) fn start(inputs: &Inputs, environment: &Environment, phase: &'static 
             return Ok(plan);
         }
         SavedState::Unusable(error) => {
-            let on_failure = match **error {
-                Error::StateForeign { .. } => OnFailure::LeaveOutCache,
-                _ => OnFailure::Warn,
-            };
-            plan.push(Step::Refuse(Arc::clone(error)), "a state file was found", on_failure);
+            // It may tell of a server that is alive, so it is not replaced: there is no cache until somebody
+            // has looked.
+            let reason = "a state file was found that must not be replaced";
+            plan.push(Step::Refuse(Arc::clone(error)), reason, OnFailure::LeaveOutCache);
+            return Ok(plan);
         }
         SavedState::Present { .. } | SavedState::Absent => {}
     }

@@ -15,6 +15,8 @@ pub enum Verdict {
     NoServer,
     /// The server was gone when it was asked; counters, if any, are the last seen.
     ServerLost,
+    /// The server was alive and did not tell its counters.
+    NoAnswer,
     /// The server ran, and nobody called it.
     NothingCompiled,
     /// The server was called, for nothing that could be cached.
@@ -30,6 +32,7 @@ impl Verdict {
         match statistics {
             Statistics::NoServer => Self::NoServer,
             Statistics::Lost { .. } => Self::ServerLost,
+            Statistics::Unanswered { .. } => Self::NoAnswer,
             Statistics::Known { stats } if stats.is_empty() => Self::NothingCompiled,
             Statistics::Known { stats } if stats.hit_rate_percent().is_none() => Self::NothingCacheable,
             Statistics::Known { .. } => Self::Compiled,
@@ -50,6 +53,9 @@ pub(super) fn headline(report: &Report) -> Phrase {
                 .then(" · the sccache server was gone before the end of the job");
             if how.is_empty() { lost } else { lost.then(": ").then_foreign(how) }
         }
+        Statistics::Unanswered { how } => Phrase::strong("sccache: no statistics")
+            .then(" · the sccache server did not tell what it did: ")
+            .then_foreign(how),
         Statistics::Known { stats } => match Verdict::of(&report.statistics) {
             Verdict::NothingCompiled => Phrase::strong("sccache: nothing compiled")
                 .then(" · the sccache server ran, but no compile request reached it"),
@@ -88,6 +94,7 @@ pub(super) fn remarks(report: &Report) -> Vec<Remark> {
             Some(failure) => say(Tone::Warning, Phrase::from("the reason: ").then_foreign(failure)),
             None => say(Tone::Note, "`sccache-step pre` did not run in this job, or did not get that far".into()),
         },
+        Statistics::Unanswered { .. } => {}
         Statistics::Lost { last: None, .. } => {
             say(Tone::Warning, "no statistics were seen before it was lost: what it did is not known".into());
         }

@@ -19,7 +19,7 @@ use crate::stats::{Statistics, Stats};
 /// How long the server may take to answer.
 const LIMIT: Duration = Duration::from_secs(10);
 
-/// The counters of a server; [`Statistics::Lost`] when it is gone or does not answer.
+/// The counters of a server; [`Statistics::Lost`] when it is gone.
 ///
 /// # Errors
 /// [`Error::StatisticsUnreadable`] when a live server's answer cannot be understood.

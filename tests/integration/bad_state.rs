@@ -38,8 +38,6 @@ fn a_state_file_that_is_none_is_refused() {
     warning: the state file `[root]/tmp/state/state.json` cannot be read
     cause: it is not JSON: expected value at line 1 column 1
     help:  nothing was touched; remove the file and run `sccache-step pre` again
-    sccache 0.16.0 at `[sccache]` (sccache)
-    sccache server, pid [pid], listens at [root]/tmp/sccache-step-[run]/s with local disk
     ");
 }
 
@@ -61,8 +59,6 @@ fn a_state_file_of_a_newer_version_is_refused() {
     warning: the state file `[root]/tmp/state/state.json` has schema version 99
     cause: this program reads versions up to 1
     help:  use the same version of sccache-step for `pre` and `post`
-    sccache 0.16.0 at `[sccache]` (sccache)
-    sccache server, pid [pid], listens at [root]/tmp/sccache-step-[run]/s with local disk
     ");
 }
 
@@ -179,12 +175,7 @@ fn a_directory_that_others_can_enter_is_refused() {
     ::group::sccache-step pre
     ::warning title=sccache-step::the directory `[root]/tmp/sccache-step` is not ours alone%0Acause: its mode 755 lets others in%0Ahelp:  remove it, or point `state` to a directory that only this user can enter
     ::endgroup::
-    ::warning title=sccache-step::`sccache` was not handed to the job%0Acause: the runner did not set `GITHUB_OUTPUT`%0Ahelp:  update the runner, or do not clear its variables on the way here
-    ::warning title=sccache-step::`sccache-version` was not handed to the job%0Acause: the runner did not set `GITHUB_OUTPUT`%0Ahelp:  update the runner, or do not clear its variables on the way here
-    ::warning title=sccache-step::`server-pid` was not handed to the job%0Acause: the runner did not set `GITHUB_OUTPUT`%0Ahelp:  update the runner, or do not clear its variables on the way here
-    ::warning title=sccache-step::`server-address` was not handed to the job%0Acause: the runner did not set `GITHUB_OUTPUT`%0Ahelp:  update the runner, or do not clear its variables on the way here
     ::warning title=sccache-step::`state` was not handed to the job%0Acause: the runner did not set `GITHUB_OUTPUT`%0Ahelp:  update the runner, or do not clear its variables on the way here
-    ::warning title=sccache-step::`cache-dir` was not handed to the job%0Acause: the runner did not set `GITHUB_OUTPUT`%0Ahelp:  update the runner, or do not clear its variables on the way here
     ::warning title=sccache-step::`role` was not handed to the job%0Acause: the runner did not set `GITHUB_STATE`%0Ahelp:  update the runner, or do not clear its variables on the way here
     ");
     assert_eq!(std::fs::read_dir(&directory).unwrap().count(), 0, "nothing is put into it");

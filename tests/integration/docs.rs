@@ -86,16 +86,21 @@ fn action_yml_has_the_outputs_that_pre_sets() {
     let home = tempfile::tempdir().unwrap();
     let outputs = home.path().join("outputs");
     std::fs::write(&outputs, "").unwrap();
-    // Without sccache, and with none to be had: the outputs are set all the same.
-    let status = std::process::Command::new(env!("CARGO_BIN_EXE_sccache-step"))
-        .args(["pre", "--install-from", "none"])
-        .env_clear()
-        .envs([("GITHUB_ACTIONS", "true".as_ref()), ("GITHUB_OUTPUT", outputs.as_os_str())])
-        .envs([("RUNNER_TEMP", home.path()), ("HOME", home.path()), ("PATH", home.path())])
-        .stderr(std::process::Stdio::null())
-        .status()
-        .unwrap();
-    assert!(status.success(), "{status}");
+    let github_file = |name: &str| home.path().join(name);
+    for phase in ["pre", "post"] {
+        let status = std::process::Command::new(env!("CARGO_BIN_EXE_sccache-step"))
+            .arg(phase)
+            .env_clear()
+            .envs([("GITHUB_ACTIONS", "true".as_ref()), ("GITHUB_OUTPUT", outputs.as_os_str())])
+            .envs(["GITHUB_ENV", "GITHUB_PATH", "GITHUB_STATE"].map(|name| (name, github_file(name))))
+            .envs([("RUNNER_TEMP", home.path()), ("HOME", home.path()), ("PATH", home.path())])
+            .env("INPUT_SCCACHE", crate::support::tools::sccache(crate::support::tools::ANY))
+            .stdout(std::process::Stdio::null())
+            .stderr(std::process::Stdio::null())
+            .status()
+            .unwrap();
+        assert!(status.success(), "{phase}: {status}");
+    }
     let set = all_captures("(?m)^([a-z-]+)<<", &std::fs::read_to_string(outputs).unwrap());
     let action = &YamlLoader::load_from_str(&read("action.yml")).unwrap()[0];
     let listed =
