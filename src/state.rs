@@ -174,8 +174,9 @@ impl State {
         let directory = path.parent().context("it has no parent directory")?;
         // A temporary file of this crate is created with mode 0600 and renamed over the old one.
         let mut file = tempfile::NamedTempFile::new_in(directory)?;
-        serde_json::to_writer_pretty(&mut file, self)?;
-        file.write_all(b"\n")?;
+        let mut text = serde_json::to_vec_pretty(self)?;
+        text.push(b'\n');
+        file.write_all(&text)?;
         file.persist(path)?;
         Ok(())
     }

@@ -87,7 +87,12 @@ fn wait(child: &mut Child, name: &str, limit: Duration) -> anyhow::Result<ExitSt
                 None => bail!("`{name}` did not end within {} s", limit.as_secs_f64()),
             }
         }
-        super::pause(pause.min(limit.saturating_sub(began.elapsed())));
-        pause = (pause * 2).min(Duration::from_millis(20));
+        let left = limit.saturating_sub(began.elapsed());
+        let (tick, asked) = (left.min(Duration::from_millis(20)), Instant::now());
+        // A pidfd wakes us at once; elsewhere, and on old kernels, we look again and again.
+        if !super::system::wait_on_handle(child.id(), tick) && asked.elapsed() < tick {
+            super::pause(pause.min(left));
+            pause = (pause * 2).min(Duration::from_millis(20));
+        }
     }
 }
