@@ -1,6 +1,6 @@
 //! A server for Rust programs: [`SccacheManager`] with its contract of old, [`SccacheTask`] as its guard.
 //!
-//! Thin over [`server`](crate::server). The program itself is the server's parent here, so the server cannot
+//! Thin over [`server`]. The program itself is the server's parent here, so the server cannot
 //! outlive the program's own care for it: dropping the manager stops it.
 
 use std::path::PathBuf;
