@@ -1,4 +1,6 @@
 //! What the program promises, watched from outside: one file for each room or promise.
+// They use shells, signals, sockets and modes; on Windows the unit tests are what there is so far.
+#![cfg(unix)]
 #![expect(
     clippy::disallowed_methods,
     reason = "tests start programs, wait for them and read their own environment"
