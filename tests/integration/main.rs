@@ -1,6 +1,6 @@
 //! What the program promises, watched from outside: one file for each room or promise.
-// They use shells, signals, sockets and modes; on Windows the unit tests are what there is so far.
-#![cfg(unix)]
+// They look into `/proc` for what was left behind; on macOS and Windows the unit tests are what there is so far.
+#![cfg(target_os = "linux")]
 #![expect(
     clippy::disallowed_methods,
     reason = "tests start programs, wait for them and read their own environment"
