@@ -181,3 +181,34 @@ impl State {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn golden(name: &str) -> PathBuf {
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/state").join(name)
+    }
+
+    #[test]
+    fn every_released_schema_is_read_and_written_back_unchanged() {
+        for schema in 1..=SCHEMA_VERSION {
+            let path = golden(&format!("schema-{schema}.json"));
+            let state = State::read(&path).unwrap().expect("there is a golden file for every schema");
+            assert_eq!(state.schema, schema);
+            let directory = tempfile::tempdir().unwrap();
+            let copy = directory.path().join("state.json");
+            state.write(&copy).unwrap();
+            let values = [path, copy].map(|path| {
+                serde_json::from_slice::<serde_json::Value>(&std::fs::read(path).unwrap()).unwrap()
+            });
+            assert_eq!(values[0], values[1]);
+        }
+    }
+
+    #[test]
+    fn the_address_names_its_variable() {
+        assert_eq!(Address::Port(40213).variable(), ("SCCACHE_SERVER_PORT", "40213".to_owned()));
+        assert_eq!(Address::Socket("/r/s".into()).variable(), ("SCCACHE_SERVER_UDS", "/r/s".to_owned()));
+    }
+}
