@@ -24,8 +24,6 @@ pub enum Phase {
     Completions(String),
     /// `man [command]`: print the manual page of the program, or of one command.
     Man(Option<String>),
-    /// `supervise`: be the server's parent (hidden).
-    Supervise,
 }
 
 /// How results are printed.
@@ -51,6 +49,10 @@ pub struct Arguments {
     /// The input flags given, by kebab-case name.
     pub flags: BTreeMap<String, String>,
 }
+
+/// The hidden command that is the server's parent. No person calls it, so it is no part of the definition:
+/// a process that lives as long as the job need not carry the whole command line in its memory.
+pub const SUPERVISE: &str = "supervise";
 
 /// The names `--shell` takes.
 pub const SHELLS: &[&str] = &["sh", "bash", "zsh", "fish", "powershell"];
@@ -167,9 +169,7 @@ const fn value_name(kind: Kind) -> &'static str {
 /// # Errors
 /// clap's own: wrong usage, or a request for help or version.
 pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Arguments, clap::Error> {
-    // Only the parser knows the hidden command: help, completions and manual are for people.
-    let command = command().subcommand(Command::new("supervise").hide(true));
-    let matches = command.try_get_matches_from(arguments)?;
+    let matches = command().try_get_matches_from(arguments)?;
     let (name, matches) = matches.subcommand().unwrap_or(("man", &matches));
     let phase = match name {
         "pre" => Phase::Pre,
@@ -177,7 +177,6 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Arguments,
         "run" => Phase::Run(matches.get_many("command").unwrap_or_default().cloned().collect()),
         "stats" => Phase::Stats,
         "completions" => Phase::Completions(matches.get_one::<String>("for").cloned().unwrap_or_default()),
-        "supervise" => Phase::Supervise,
         _ => Phase::Man(matches.try_get_one("page").ok().flatten().cloned()),
     };
     Ok(read(phase, matches))

@@ -23,6 +23,9 @@ use crate::server::supervise::supervise;
 #[must_use]
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ProcessExitCode {
     let arguments: Vec<OsString> = arguments.into_iter().collect();
+    if arguments.len() == 2 && arguments[1] == cli::SUPERVISE {
+        return ProcessExitCode::from(be_supervisor().number());
+    }
     let is_run = arguments.get(1).is_some_and(|word| word == "run");
     let code = match cli::parse(arguments) {
         Ok(arguments) => dispatch(arguments),
@@ -41,13 +44,6 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ProcessExitCode {
 
 fn dispatch(arguments: Arguments) -> ExitCode {
     match &arguments.phase {
-        Phase::Supervise => match supervise() {
-            Ok(()) => ExitCode::Fine,
-            Err(error) => {
-                write(&[Output::Stderr(format!("{error:#}\n"))]);
-                ExitCode::Failed
-            }
-        },
         Phase::Completions(shell) => {
             write(&[Output::Stdout(completions(shell))]);
             ExitCode::Fine
@@ -57,6 +53,16 @@ fn dispatch(arguments: Arguments) -> ExitCode {
             ExitCode::Fine
         }
         Phase::Pre | Phase::Post | Phase::Run(_) | Phase::Stats => Job::new(arguments).run(),
+    }
+}
+
+fn be_supervisor() -> ExitCode {
+    match supervise() {
+        Ok(()) => ExitCode::Fine,
+        Err(error) => {
+            write(&[Output::Stderr(format!("{error:#}\n"))]);
+            ExitCode::Failed
+        }
     }
 }
 
