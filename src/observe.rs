@@ -174,7 +174,8 @@ type Found = Option<Result<FoundSccache, Arc<Error>>>;
 /// The sccache named, else the first in PATH, else the wanted version in the tool cache; and where we looked.
 fn find_sccache(inputs: &Inputs, variables: &Variables, tool_cache: &Path) -> (Found, Vec<String>) {
     let look = |path: PathBuf, origin| {
-        let version = sccache::ask(&path, variables).map_err(Arc::new);
+        let recalled = sccache::recall(tool_cache, &path).map(Ok);
+        let version = recalled.unwrap_or_else(|| sccache::ask(&path, variables).map_err(Arc::new));
         Some(version.map(|version| FoundSccache { path, version, origin }))
     };
     if let Some(path) = &inputs.sccache {

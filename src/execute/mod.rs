@@ -21,6 +21,7 @@ use crate::inputs::Annotations;
 use crate::outcome::{Ending, Finished, Outcome};
 use crate::plan::{Audience, ExportValue, OnFailure, Plan, Planned, PlannedVariable, Step};
 use crate::process;
+use crate::sccache;
 use crate::server::Supervised;
 use crate::state::State;
 use crate::version::Version;
@@ -182,6 +183,7 @@ impl Work<'_> {
                     found.path.display(),
                     found.origin
                 ));
+                sccache::remember(&self.environment.tool_cache, &found.path, found.version);
                 self.outcome.sccache = Some((found.path, found.version));
                 Ok(())
             }

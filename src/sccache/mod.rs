@@ -6,11 +6,13 @@
 mod digests;
 mod install;
 mod locate;
+mod memory;
 mod probe;
 mod startup;
 
 pub use digests::Digests;
 pub use install::{Installed, Order, Progress, Silent, Terminal, install};
 pub use locate::{in_tool_cache, on_path, tool_cache_program};
+pub use memory::{recall, remember};
 pub use probe::{ask, probe_environment};
 pub use startup::{Ready, parse as parse_ready, read as read_ready};
