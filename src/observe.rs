@@ -13,7 +13,7 @@ use crate::host::Host;
 use crate::inputs::Inputs;
 use crate::process;
 use crate::sccache;
-use crate::state::{ProcessIdentity, State};
+use crate::state::{Phase, ProcessIdentity, State};
 
 /// The process environment. Variables that are not Unicode are left out.
 #[must_use]
@@ -29,18 +29,30 @@ fn search_path() -> Option<OsString> {
     std::env::var_os("PATH").filter(|path| !path.is_empty())
 }
 
-/// What is true now, for a phase with these inputs. `wants_sccache` is false for phases that go by the state
-/// file alone; then no program is run to find one out.
+/// What the observation is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// A server for the rest of the job.
+    Job,
+    /// A server for one command. Unless the job has one, it is that command's alone, because several may run
+    /// side by side.
+    Command,
+    /// Phases that go by the state file alone; no program is run to find one out.
+    Ending,
+}
+
+/// What is true now, for a phase with these inputs.
 #[must_use]
-pub fn observe(inputs: &Inputs, variables: Variables, host: Host, wants_sccache: bool) -> Environment {
+pub fn observe(inputs: &Inputs, variables: Variables, host: Host, purpose: Purpose) -> Environment {
     let began = Instant::now();
     let system = system();
     let workspace = workspace(&variables);
-    let private = private_directory_name(&variables, host);
+    let private = match purpose {
+        Purpose::Command => unique_directory_name(),
+        Purpose::Job | Purpose::Ending => private_directory_name(&variables, host),
+    };
     let default_run_dir = temporary_directory(&variables, host).join(&private);
-    let state_path = inputs.state.as_ref().map(|path| workspace.join(path));
-    let state_path = state_path.unwrap_or_else(|| default_run_dir.join("state.json"));
-    let saved = saved_state(&state_path);
+    let (state_path, saved) = state(inputs, &workspace, &default_run_dir, purpose);
     let run_dir = match &saved {
         SavedState::Present { state, .. } => state.server.as_ref().map(|server| server.run_dir.clone()),
         _ => None,
@@ -48,9 +60,13 @@ pub fn observe(inputs: &Inputs, variables: Variables, host: Host, wants_sccache:
     let run_dir = run_dir.filter(|dir| Some(dir.as_path()) == state_path.parent()).unwrap_or(default_run_dir);
     let fits = run_dir.join("s").as_os_str().len() <= system.socket_path_limit_bytes();
     let socket_dir = if fits { run_dir.clone() } else { short_directory(&run_dir) };
-    let tool_cache = tool_cache(&variables, system);
-    let (found, looked) =
-        if wants_sccache { find_sccache(inputs, &variables, &tool_cache) } else { (None, Vec::new()) };
+    let user_cache = user_cache_directory(&variables, system).unwrap_or_else(|| run_dir.join("home"));
+    let tool_cache = tool_cache(&variables, &user_cache);
+    let (found, looked) = if purpose == Purpose::Ending {
+        (None, Vec::new())
+    } else {
+        find_sccache(inputs, &variables, &tool_cache)
+    };
     Environment {
         search_path: search_path(),
         system,
@@ -61,14 +77,14 @@ pub fn observe(inputs: &Inputs, variables: Variables, host: Host, wants_sccache:
         socket_dir,
         state_path,
         saved,
-        default_cache_dir: user_cache_directory(&variables, system).join(sccache_cache_name(system)),
+        default_cache_dir: user_cache.join(sccache_cache_name(system)),
         installed_program: sccache::tool_cache_program(&tool_cache, &inputs.sccache_version),
         tool_cache,
         sccache: found,
         looked,
         watched: watched(&variables, host),
         began,
-        is_run_dir_throwaway: host == Host::Local,
+        is_run_dir_throwaway: host == Host::Local || purpose == Purpose::Command,
         now_unix_ms: unix_ms(),
         variables,
     }
@@ -132,8 +148,29 @@ fn private_directory_name(variables: &Variables, host: Host) -> String {
         Some(job) => {
             format!("sccache-step-{user}-{}", job.replace(|c: char| !c.is_ascii_alphanumeric(), "-"))
         }
-        None => format!("sccache-step-{user}-{}-{}", std::process::id(), unix_ms()),
+        None => unique_directory_name(),
     }
+}
+
+fn unique_directory_name() -> String {
+    format!("sccache-step-{}-{}-{}", process::user_id(), std::process::id(), unix_ms())
+}
+
+/// The state file and what it says. A command of its own goes by the variable that `pre` exported only while
+/// that server is alive; afterwards the file is a finished job's.
+fn state(inputs: &Inputs, workspace: &Path, run_dir: &Path, purpose: Purpose) -> (PathBuf, SavedState) {
+    let default = run_dir.join("state.json");
+    let path = inputs.state.as_ref().map_or_else(|| default.clone(), |path| workspace.join(path));
+    let saved = saved_state(&path);
+    let is_asked_for = inputs.origins.get("state").is_none_or(|origin| origin.starts_with("flag"));
+    let is_over = match &saved {
+        SavedState::Present { state, server_alive } => state.phase == Phase::Finished || !server_alive,
+        SavedState::Absent | SavedState::Unusable(_) => false,
+    };
+    if purpose == Purpose::Command && is_over && !is_asked_for {
+        return (default, SavedState::Absent);
+    }
+    (path, saved)
 }
 
 /// A private directory with a short path for the socket of a run whose own path is too long. Its name
@@ -144,13 +181,16 @@ fn short_directory(run_dir: &Path) -> PathBuf {
     PathBuf::from("/tmp").join(format!("sccache-step-{}-{hash:016x}", process::user_id()))
 }
 
-fn user_cache_directory(variables: &Variables, system: System) -> PathBuf {
-    let home = || PathBuf::from(set(variables, "HOME").unwrap_or("/tmp"));
+/// `None` for a user without a home. A directory that others can write to is no substitute: a program in it
+/// would be executed, and objects in it would become part of the build.
+fn user_cache_directory(variables: &Variables, system: System) -> Option<PathBuf> {
     let named = |name: &str| set(variables, name).map(PathBuf::from).filter(|path| path.is_absolute());
+    // The second one asks the system's user database.
+    let home = || named("HOME").or_else(std::env::home_dir).filter(|path| path.is_absolute());
     match system {
-        System::Linux => named("XDG_CACHE_HOME").unwrap_or_else(|| home().join(".cache")),
-        System::MacOs => home().join("Library/Caches"),
-        System::Windows => named("LOCALAPPDATA").unwrap_or_else(std::env::temp_dir),
+        System::Linux => named("XDG_CACHE_HOME").or_else(|| Some(home()?.join(".cache"))),
+        System::MacOs => Some(home()?.join("Library/Caches")),
+        System::Windows => named("LOCALAPPDATA"),
     }
 }
 
@@ -163,10 +203,10 @@ fn sccache_cache_name(system: System) -> &'static str {
     }
 }
 
-fn tool_cache(variables: &Variables, system: System) -> PathBuf {
+fn tool_cache(variables: &Variables, user_cache: &Path) -> PathBuf {
     let names = ["RUNNER_TOOL_CACHE", "RUNNER_TOOLSDIRECTORY", "AGENT_TOOLSDIRECTORY"];
     let named = names.into_iter().find_map(|name| set(variables, name)).map(PathBuf::from);
-    named.unwrap_or_else(|| user_cache_directory(variables, system).join("sccache-step").join("tools"))
+    named.unwrap_or_else(|| user_cache.join("sccache-step").join("tools"))
 }
 
 type Found = Option<Result<FoundSccache, Arc<Error>>>;

@@ -80,6 +80,8 @@ pub struct Outcome {
     pub sccache: Option<(PathBuf, Version)>,
     /// The server that was started or reused.
     pub server: Option<ServerState>,
+    /// Whether another `pre` of the job had started a server in the meantime, which is used now.
+    pub joined: bool,
     /// What the job was handed.
     pub exports: Exports,
     /// Why there is no cache, when that became certain in this phase.

@@ -12,7 +12,7 @@ use crate::execute::{Voice, execute};
 use crate::exports::Exports;
 use crate::host::{self, After, Host, HostAdapter, Level, Output, Prominence, Shell};
 use crate::inputs::{Annotations, Inputs};
-use crate::observe::{observe, variables};
+use crate::observe::{Purpose, observe, variables};
 use crate::outcome::Outcome;
 use crate::plan::{self, Plan, ServerRole, Step};
 use crate::process;
@@ -109,13 +109,35 @@ impl Job {
     fn run(&self) -> ExitCode {
         let inputs = match Inputs::resolve(&self.arguments.flags, &self.variables) {
             Ok(inputs) => inputs,
+            Err(error) if self.arguments.phase == Phase::Post => return self.end_all_the_same(&error),
             Err(error) => return self.refuse(&error, Annotations::Problems),
         };
+        self.go_on(&inputs)
+    }
+
+    /// `post` with a wrong input: what it needs is in the state file, and a server left behind helps nobody.
+    fn end_all_the_same(&self, error: &Error) -> ExitCode {
+        let code = self.refuse(error, Annotations::Problems);
+        let only = |name: &str| name == "state" || name == "SCCACHE_STEP_STATE" || name == "INPUT_STATE";
+        let flags = self.arguments.flags.iter().filter(|(name, _)| only(name));
+        let variables = self.variables.iter().filter(|(name, _)| only(name));
+        let owned = |(name, value): (&String, &String)| (name.clone(), value.clone());
+        if let Ok(inputs) = Inputs::resolve(&flags.map(owned).collect(), &variables.map(owned).collect()) {
+            self.go_on(&inputs);
+        }
+        code
+    }
+
+    fn go_on(&self, inputs: &Inputs) -> ExitCode {
         // Without handlers a signal ends us at once, and the supervisor, left alone, stops the server.
         let _ = process::cancellation().listen();
-        let wants_sccache = matches!(self.arguments.phase, Phase::Pre | Phase::Run(_));
-        let environment = observe(&inputs, self.variables.clone(), self.host, wants_sccache);
-        let plan = match self.plan(&inputs, &environment) {
+        let purpose = match self.arguments.phase {
+            Phase::Pre => Purpose::Job,
+            Phase::Run(_) => Purpose::Command,
+            _ => Purpose::Ending,
+        };
+        let environment = observe(inputs, self.variables.clone(), self.host, purpose);
+        let plan = match self.plan(inputs, &environment) {
             Ok(plan) => plan,
             Err(error) => return self.refuse(&error, inputs.annotations),
         };
@@ -126,7 +148,7 @@ impl Job {
             })]);
             return ExitCode::Fine;
         }
-        self.carry_out(plan, &inputs, &environment)
+        self.carry_out(plan, inputs, &environment)
     }
 
     fn voice(&self, annotations: Annotations) -> Voice<'_> {
@@ -167,7 +189,7 @@ impl Job {
         let outcome = self.in_section(phase, silent, || execute(plan, environment, voice));
         let mut code = self.exit_code(&outcome);
         if phase == "pre" {
-            self.after_pre(&outcome, environment, voice, reused, code);
+            self.after_pre(&outcome, environment, voice, reused || outcome.joined, code);
         }
         if reports {
             let report = Report::assemble(phase, &outcome, pre_ms, saved_failure, min_hit_rate_percent);

@@ -97,6 +97,8 @@ pub struct State {
     pub pre_ms: u64,
     /// Whether the server was started, or already stopped and reported.
     pub phase: Phase,
+    /// The command that started the server and whose end stops it: `pre`, by its `post`, or `run`.
+    pub started_by: String,
     /// The sccache in use.
     pub sccache: PathBuf,
     /// Its version.

@@ -61,7 +61,7 @@ impl Voice<'_> {
             }
             self.write(&self.adapter.message(Level::Warning, &refused.lines(), self.prominence()));
         }
-        host::perform(&handover.outputs)
+        host::deliver(&handover.outputs)
     }
 
     fn prominence(&self) -> Prominence {
@@ -81,6 +81,9 @@ struct Work<'a> {
     outcome: Outcome,
     state: Option<State>,
     supervised: Option<Supervised>,
+    // Held while we look for a server and start one, so that two calls of `pre` in one job start one.
+    lock: Option<std::fs::File>,
+    phase: &'static str,
     began: Instant,
 }
 
@@ -92,6 +95,8 @@ pub fn execute(plan: Plan, environment: &Environment, voice: Voice<'_>) -> Outco
         outcome: Outcome::default(),
         state: plan.saved.map(|state| *state),
         supervised: None,
+        lock: None,
+        phase: plan.phase,
         began: environment.began,
     };
     if let Some(state) = &work.state {
@@ -126,6 +131,10 @@ impl Work<'_> {
         self.outcome.steps.push(Finished { step: name, belongs_to_end, ending, took: began.elapsed() });
         let Err(error) = result else { return };
         let interrupted = matches!(*error, Error::Interrupted { .. });
+        if interrupted {
+            // What is left to do is the tidying up, which must not be interrupted in turn.
+            process::cancellation().defer();
+        }
         let stops = interrupted || on_failure == OnFailure::Stop || error.exit_code().number() >= 125;
         self.voice.complain(if stops { Level::Error } else { Level::Warning }, &error);
         if on_failure != OnFailure::Warn && self.outcome.failure.is_none() {
@@ -151,18 +160,21 @@ impl Work<'_> {
             | Step::CheckHitRate { .. }
             | Step::RecordAverages => self.outcome.server.is_none(),
             Step::FinishState { .. } => self.state.is_none(),
-            // Its logs are what the troubles tell of.
+            // Its logs are what the troubles tell of. Being stopped is none.
             Step::RemoveRunDirectory(_) => {
-                !self.outcome.troubles.is_empty() || !self.outcome.incidents.is_empty()
+                let is_trouble = |error: &Arc<Error>| !matches!(**error, Error::Interrupted { .. });
+                self.outcome.troubles.iter().any(is_trouble) || !self.outcome.incidents.is_empty()
             }
             // Without a server the state still tells `post` why.
-            Step::WriteState { path, .. } => !may_hold_state(path, &self.environment.run_dir),
+            Step::WriteState { path, .. } => {
+                self.outcome.joined || !may_hold_state(path, &self.environment.run_dir)
+            }
             Step::UseSccache(_)
             | Step::InstallSccache { .. }
             | Step::PrepareCacheDirectory(_)
             | Step::StartServer(_)
-            | Step::Export { .. }
-            | Step::HandOver => self.outcome.failure.is_some(),
+            | Step::HandOver => self.outcome.joined || self.outcome.failure.is_some(),
+            Step::Export { .. } => self.outcome.failure.is_some(),
         }
     }
 
@@ -191,7 +203,7 @@ impl Work<'_> {
                 Ok(self.install(version, &sources, allow_unpinned, timeout, &tool_cache)?)
             }
             Step::PrepareRunDirectory { run_dir, socket_dir } => {
-                Ok(prepare::run_directory(&run_dir, &socket_dir)?)
+                Ok(self.prepare_run_directory(&run_dir, &socket_dir)?)
             }
             Step::PrepareCacheDirectory(path) => Ok(prepare::cache_directory(&path)?),
             Step::StartServer(server) => Ok(self.start_server(*server)?),

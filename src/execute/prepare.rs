@@ -1,20 +1,21 @@
 //! Directories: the private one of a run, and the cache's.
 
+use std::fs::File;
 use std::io::Write as _;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 
 use crate::error::Error;
 use crate::process;
 
-/// Creates the directories of a run, for this user alone, with an empty sccache configuration.
-pub(super) fn run_directory(run_dir: &Path, socket_dir: &Path) -> Result<(), Error> {
-    let unusable = |path: &Path, source: anyhow::Error| Error::DirectoryUnusable {
-        path: path.to_owned(),
-        purpose: "state directory",
-        source,
-    };
+fn unusable(path: &Path, source: anyhow::Error) -> Error {
+    Error::DirectoryUnusable { path: path.to_owned(), purpose: "state directory", source }
+}
+
+/// Creates the directories of a run, for this user alone.
+pub(super) fn run_directories(run_dir: &Path, socket_dir: &Path) -> Result<(), Error> {
     for path in [run_dir, socket_dir] {
         match process::create_private_directory(path) {
             Ok(None) => {}
@@ -22,7 +23,27 @@ pub(super) fn run_directory(run_dir: &Path, socket_dir: &Path) -> Result<(), Err
             Err(error) => return Err(unusable(path, error.into())),
         }
     }
-    let begin_anew = || -> std::io::Result<()> {
+    Ok(())
+}
+
+/// Waits until no other call works in this directory, and holds the others off while the file is open. `None`
+/// where the file system has no locks, or the holder hangs: the server's own start then fails or succeeds.
+pub(super) fn lock(run_dir: &Path, limit: Duration) -> Option<File> {
+    let file = File::create(run_dir.join("lock")).ok()?;
+    let began = Instant::now();
+    while began.elapsed() < limit && process::cancellation().signal().is_none() {
+        match file.try_lock() {
+            Ok(()) => return Some(file),
+            Err(std::fs::TryLockError::WouldBlock) => process::pause(Duration::from_millis(20)),
+            Err(std::fs::TryLockError::Error(_)) => return None,
+        }
+    }
+    None
+}
+
+/// Clears what an earlier job left, and puts an empty sccache configuration there.
+pub(super) fn begin_anew(run_dir: &Path) -> Result<(), Error> {
+    let attempt = || -> std::io::Result<()> {
         // What an earlier job left here would be read as this one's.
         for stale in ["history.jsonl", "stop-requested"] {
             match std::fs::remove_file(run_dir.join(stale)) {
@@ -35,7 +56,7 @@ pub(super) fn run_directory(run_dir: &Path, socket_dir: &Path) -> Result<(), Err
             "# sccache-step: the server is set up by its environment\n",
         )
     };
-    begin_anew().map_err(|error| unusable(run_dir, error.into()))
+    attempt().map_err(|error| unusable(run_dir, error.into()))
 }
 
 /// Creates a cache directory and tries it as sccache will use it.

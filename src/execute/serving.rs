@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::Work;
+use super::{Work, prepare};
 use crate::error::Error;
 use crate::installer::Installer;
 use crate::plan::PlannedServer;
@@ -15,6 +15,9 @@ use crate::server::{self, Manner};
 use crate::state::{Phase, Policy, SCHEMA_VERSION, ServerState, State};
 use crate::stats::Statistics;
 use crate::version::Version;
+
+/// How long another call of `pre` may take to start its server.
+const LOCK_LIMIT: Duration = Duration::from_secs(60);
 
 impl Work<'_> {
     pub(super) fn install(
@@ -46,6 +49,35 @@ impl Work<'_> {
             .say(&format!("sccache {version} was installed ({source}) at `{}`", installed.path.display()));
         self.outcome.sccache = Some((installed.path, version));
         Ok(())
+    }
+
+    /// Creates the directories, and looks once more for a server when nobody else can be starting one.
+    pub(super) fn prepare_run_directory(&mut self, run_dir: &Path, socket_dir: &Path) -> Result<(), Error> {
+        prepare::run_directories(run_dir, socket_dir)?;
+        if !self.environment.is_run_dir_throwaway {
+            self.lock = prepare::lock(run_dir, LOCK_LIMIT);
+            let state = State::read(&self.environment.state_path).ok().flatten();
+            let is_live = |state: &State| {
+                let server = state.server.as_ref();
+                state.phase == Phase::Started && server.is_some_and(|server| process::is_alive(server.server))
+            };
+            if let Some(state) = state.filter(is_live) {
+                self.reuse(&state);
+                self.outcome.sccache =
+                    Version::parse(&state.sccache_version).map(|version| (state.sccache.clone(), version));
+                self.outcome.server.clone_from(&state.server);
+                self.outcome.joined = true;
+                self.state = Some(state);
+                return Ok(());
+            }
+        }
+        prepare::begin_anew(run_dir)
+    }
+
+    /// Whether the state file still tells of our server, and not of one that was started since.
+    fn is_still_ours(&self, path: &Path, server: Option<&ServerState>) -> bool {
+        let on_disk = State::read(path).ok().flatten();
+        on_disk.is_some_and(|state| state.server.as_ref() == server)
     }
 
     pub(super) fn start_server(&mut self, planned: PlannedServer) -> Result<(), Error> {
@@ -111,6 +143,7 @@ impl Work<'_> {
             began_unix_ms: self.environment.now_unix_ms,
             pre_ms: millis(self.began.elapsed()),
             phase: Phase::Started,
+            started_by: self.phase.to_owned(),
             sccache,
             sccache_version: version,
             server: self.outcome.server.clone(),
@@ -176,7 +209,10 @@ impl Work<'_> {
     }
 
     pub(super) fn finish_state(&mut self, path: &Path) -> Result<(), Error> {
-        let Some(state) = &mut self.state else { return Ok(()) };
+        let Some(mut state) = self.state.take() else { return Ok(()) };
+        if !self.is_still_ours(path, state.server.as_ref()) {
+            return Ok(());
+        }
         state.phase = Phase::Finished;
         if let Some(server) = &state.server {
             // A socket that outlives its server only misleads; it goes with its directory otherwise.
@@ -193,8 +229,16 @@ impl Work<'_> {
         if !matches!(process::foreign_directory(path), Ok(None)) {
             return;
         }
-        let ours =
-            ["state.json", "history.jsonl", "stop-requested", "sccache.toml", "server.log", "supervisor.log"];
+        let ours = [
+            "lock",
+            "s",
+            "state.json",
+            "history.jsonl",
+            "stop-requested",
+            "sccache.toml",
+            "server.log",
+            "supervisor.log",
+        ];
         // Whatever resists is a few bytes in a temporary directory.
         ours.iter().for_each(|name| drop(std::fs::remove_file(path.join(name))));
         let _ = std::fs::remove_dir(path);
@@ -221,14 +265,16 @@ impl Work<'_> {
             self.outcome.troubles.push(Arc::new(error));
         }
         self.outcome.server = None;
-        if let Some(mut state) = self.state.take() {
+        let path = &self.environment.state_path;
+        let state = self.state.take().filter(|state| self.is_still_ours(path, state.server.as_ref()));
+        if let Some(mut state) = state {
             state.server = None;
             state.failure.clone_from(&self.outcome.failure);
             if state.failure.is_none() {
                 state.phase = Phase::Finished;
             }
             // The state of a server that is gone is found out by `post` as well.
-            let _ = state.write(&self.environment.state_path);
+            let _ = state.write(path);
         }
     }
 }

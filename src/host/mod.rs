@@ -26,7 +26,7 @@ use crate::secret::Secret;
 
 pub use github::saved_state;
 pub use handover::{Handover, Refusal, Refused, VARIABLE_LIMIT_BYTES};
-pub use perform::perform;
+pub use perform::{deliver, perform};
 pub use shell::Shell;
 
 /// How serious a message is.

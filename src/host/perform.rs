@@ -22,6 +22,28 @@ pub fn perform(outputs: &[Output]) -> Vec<Error> {
     perform_to(outputs, &mut std::io::stdout().lock(), &mut std::io::stderr().lock())
 }
 
+/// As [`perform`], for what is of use only when somebody reads it: the code that a shell evaluates.
+///
+/// # Errors
+/// [`Error::FileUnwritable`], for a reader of standard output that has gone away, too.
+#[must_use]
+pub fn deliver(outputs: &[Output]) -> Vec<Error> {
+    let (codes, others): (Vec<Output>, Vec<Output>) =
+        outputs.iter().cloned().partition(|output| matches!(output, Output::Stdout(_)));
+    let mut errors = perform(&others);
+    let mut stdout = std::io::stdout().lock();
+    for code in codes {
+        let Output::Stdout(text) = code else { continue };
+        let written = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
+        errors.extend(written.err().map(|error| Error::FileUnwritable {
+            purpose: "shell code",
+            path: PathBuf::from("/dev/stdout"),
+            source: error.into(),
+        }));
+    }
+    errors
+}
+
 fn perform_to(outputs: &[Output], stdout: &mut dyn Write, stderr: &mut dyn Write) -> Vec<Error> {
     let mut errors = Vec::new();
     for output in outputs {

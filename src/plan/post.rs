@@ -36,6 +36,11 @@ pub fn post(inputs: &Inputs, environment: &Environment, role: ServerRole) -> Pla
         plan.notices.push("nothing to stop: the server was stopped and reported before".into());
         return plan;
     }
+    if state.started_by == "run" {
+        plan.notices
+            .push("the server belongs to a `run`, which stops it and reports when its command ends".into());
+        return plan;
+    }
     if role == ServerRole::Guest {
         plan.notices.push("the server belongs to an earlier step, whose `post` stops it and reports".into());
         return plan;

@@ -57,6 +57,7 @@ fn state(phase: Phase) -> Box<State> {
         began_unix_ms: 0,
         pre_ms: 12,
         phase,
+        started_by: "pre".into(),
         sccache: "/usr/bin/sccache".into(),
         sccache_version: "0.16.0".into(),
         server: Some(ServerState {

@@ -3,6 +3,8 @@
 use std::ffi::OsStr;
 use std::io::Read;
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
@@ -11,6 +13,9 @@ use super::cancellation;
 
 /// How long a program may take when signals no longer interrupt, but the host has told us to hurry.
 const CANCELLED_LIMIT: Duration = Duration::from_secs(1);
+
+/// How long a pipe may stay open after its program has ended.
+const HELD_PIPE_LIMIT: Duration = Duration::from_millis(500);
 
 /// How a program ended and what it said.
 #[derive(Debug)]
@@ -56,19 +61,42 @@ pub fn capture(command: &mut Command, limit: Duration) -> anyhow::Result<Capture
     let stdout = drain(child.stdout.take());
     let stderr = drain(child.stderr.take());
     let status = wait(&mut child, &name, limit)?;
-    let collect = |reader: std::thread::JoinHandle<Vec<u8>>| reader.join().unwrap_or_default();
-    Ok(Captured { status, stdout: collect(stdout), stderr: collect(stderr) })
+    Ok(Captured { status, stdout: stdout.collect(), stderr: stderr.collect() })
 }
 
-fn drain(pipe: Option<impl Read + Send + 'static>) -> std::thread::JoinHandle<Vec<u8>> {
+/// What comes out of a pipe, while it comes.
+struct Drain {
+    bytes: Arc<Mutex<Vec<u8>>>,
+    ended: Receiver<()>,
+}
+
+impl Drain {
+    /// All of it; or, where a descendant of the program that has ended still holds the pipe, what came so far.
+    fn collect(self) -> Vec<u8> {
+        // Both the end and the time limit mean that what is there is what there is.
+        let _ = self.ended.recv_timeout(HELD_PIPE_LIMIT);
+        self.bytes.lock().map(|mut bytes| std::mem::take(&mut *bytes)).unwrap_or_default()
+    }
+}
+
+fn drain(pipe: Option<impl Read + Send + 'static>) -> Drain {
+    let bytes = Arc::new(Mutex::new(Vec::new()));
+    let (sender, ended) = channel();
+    let shared = Arc::clone(&bytes);
     std::thread::spawn(move || {
-        let mut bytes = Vec::new();
-        if let Some(mut pipe) = pipe {
-            // A read error ends the output; the exit status still tells how the program fared.
-            let _ = pipe.read_to_end(&mut bytes);
+        let mut buffer = [0; 8192];
+        let mut pipe = pipe;
+        // A read error ends the output; the exit status still tells how the program fared.
+        while let Some(length) = pipe.as_mut().and_then(|pipe| pipe.read(&mut buffer).ok()).filter(|n| *n > 0)
+        {
+            if let Ok(mut bytes) = shared.lock() {
+                bytes.extend_from_slice(&buffer[..length]);
+            }
         }
-        bytes
-    })
+        // Nobody waits for it any more when the time limit was over.
+        let _ = sender.send(());
+    });
+    Drain { bytes, ended }
 }
 
 fn wait(child: &mut Child, name: &str, limit: Duration) -> anyhow::Result<ExitStatus> {

@@ -215,11 +215,15 @@ pub fn is_executable(path: &Path) -> bool {
     std::fs::metadata(path).is_ok_and(|metadata| metadata.is_file() && system::has_executable_bit(&metadata))
 }
 
-/// A connection to a server, with `limit` as the time limit of each read and write.
+/// A connection to a server, with `limit` as the time limit of each read and write; and the process at its
+/// other end, where the system tells (Unix sockets on Linux).
 ///
 /// # Errors
 /// When nobody listens there.
-pub fn connect(address: &crate::state::Address, limit: Duration) -> std::io::Result<Box<dyn Stream>> {
+pub fn connect(
+    address: &crate::state::Address,
+    limit: Duration,
+) -> std::io::Result<(Box<dyn Stream>, Option<u32>)> {
     match address {
         crate::state::Address::Socket(path) => system::connect_socket(path, limit),
         crate::state::Address::Port(port) => {
@@ -227,7 +231,7 @@ pub fn connect(address: &crate::state::Address, limit: Duration) -> std::io::Res
             let stream = std::net::TcpStream::connect_timeout(&address, limit)?;
             stream.set_read_timeout(Some(limit))?;
             stream.set_write_timeout(Some(limit))?;
-            Ok(Box::new(stream))
+            Ok((Box::new(stream), None))
         }
     }
 }

@@ -173,11 +173,24 @@ pub(super) fn has_executable_bit(metadata: &Metadata) -> bool {
     metadata.mode() & 0o111 != 0
 }
 
-pub(super) fn connect_socket(path: &Path, limit: Duration) -> io::Result<Box<dyn Stream>> {
+pub(super) fn connect_socket(path: &Path, limit: Duration) -> io::Result<(Box<dyn Stream>, Option<u32>)> {
     let stream = UnixStream::connect(path)?;
     stream.set_read_timeout(Some(limit))?;
     stream.set_write_timeout(Some(limit))?;
-    Ok(Box::new(stream))
+    let peer = peer_pid(&stream);
+    Ok((Box::new(stream), peer))
+}
+
+#[cfg(target_os = "linux")]
+fn peer_pid(stream: &UnixStream) -> Option<u32> {
+    let credentials = rustix::net::sockopt::socket_peercred(stream).ok()?;
+    u32::try_from(credentials.pid.as_raw_nonzero().get()).ok()
+}
+
+/// macOS tells it by a socket option that rustix does not have.
+#[cfg(not(target_os = "linux"))]
+fn peer_pid(_stream: &UnixStream) -> Option<u32> {
+    None
 }
 
 pub(super) fn listen_for_signals(note: fn(i32)) -> io::Result<()> {

@@ -149,7 +149,7 @@ pub(super) fn has_executable_bit(_metadata: &Metadata) -> bool {
     true
 }
 
-pub(super) fn connect_socket(_path: &Path, _limit: Duration) -> io::Result<Box<dyn Stream>> {
+pub(super) fn connect_socket(_path: &Path, _limit: Duration) -> io::Result<(Box<dyn Stream>, Option<u32>)> {
     Err(io::Error::new(io::ErrorKind::Unsupported, "sccache has no Unix sockets on Windows"))
 }
 

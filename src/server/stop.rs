@@ -52,7 +52,7 @@ pub fn stop(server: ProcessIdentity, address: &Address, timeout: Duration) -> Re
     // A server that does not even answer is not waited for any longer.
     let cancelled = process::cancellation().deferred_signal().is_some();
     let patience = Duration::from_secs(if cancelled { 1 } else { 5 });
-    let asked = request_shutdown(address, timeout.min(patience));
+    let asked = request_shutdown(server, address, timeout.min(patience));
     if asked.is_ok() && wait_politely(server, timeout.saturating_sub(began.elapsed())) {
         return done(Manner::Politely);
     }
