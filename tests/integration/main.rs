@@ -20,5 +20,6 @@ mod library;
 mod lifecycle;
 mod real;
 mod shells;
+mod side_by_side;
 mod signals;
 mod support;
