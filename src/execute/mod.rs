@@ -84,11 +84,14 @@ struct Work<'a> {
     // Held while we look for a server and start one, so that two calls of `pre` in one job start one.
     lock: Option<std::fs::File>,
     phase: &'static str,
+    // The names of what the job will be handed, for the state, which is written before.
+    exported: Vec<String>,
     began: Instant,
 }
 
 /// Carries out a plan.
 pub fn execute(plan: Plan, environment: &Environment, voice: Voice<'_>) -> Outcome {
+    let exported = plan.exported();
     let mut work = Work {
         environment,
         voice,
@@ -97,6 +100,7 @@ pub fn execute(plan: Plan, environment: &Environment, voice: Voice<'_>) -> Outco
         supervised: None,
         lock: None,
         phase: plan.phase,
+        exported,
         began: environment.began,
     };
     if let Some(state) = &work.state {
@@ -257,10 +261,7 @@ impl Work<'_> {
         handover
             .outputs
             .retain(|output| self.voice.is_evaluated || !matches!(output, host::Output::Stdout(_)));
-        self.voice.hand_over(&handover).into_iter().next().map_or(Ok(()), Err)?;
-        let Some(state) = &mut self.state else { return Ok(()) };
-        state.exported = self.outcome.exports.variables.iter().map(|(name, _)| name.clone()).collect();
-        state.write(&self.environment.state_path)
+        self.voice.hand_over(&handover).into_iter().next().map_or(Ok(()), Err)
     }
 }
 

@@ -148,7 +148,7 @@ impl Work<'_> {
             sccache_version: version,
             server: self.outcome.server.clone(),
             failure: self.outcome.failure.clone(),
-            exported: Vec::new(),
+            exported: if self.outcome.server.is_some() { self.exported.clone() } else { Vec::new() },
             policy,
         };
         if let Some(directory) = path.parent().filter(|directory| !directory.exists()) {
@@ -269,6 +269,7 @@ impl Work<'_> {
         let state = self.state.take().filter(|state| self.is_still_ours(path, state.server.as_ref()));
         if let Some(mut state) = state {
             state.server = None;
+            state.exported.clear();
             state.failure.clone_from(&self.outcome.failure);
             if state.failure.is_none() {
                 state.phase = Phase::Finished;

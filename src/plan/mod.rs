@@ -171,6 +171,16 @@ impl Plan {
         Self { phase, steps: Vec::new(), notices: Vec::new(), saved: None, reports: false, fail_fast }
     }
 
+    /// The names of the variables that the job will be handed.
+    #[must_use]
+    pub fn exported(&self) -> Vec<String> {
+        let variables = self.steps.iter().filter_map(|planned| match &planned.step {
+            Step::Export { variables, audience: Audience::Job, .. } => Some(variables),
+            _ => None,
+        });
+        variables.flatten().map(|variable| variable.name.clone()).collect()
+    }
+
     fn push(&mut self, step: Step, reason: impl Into<String>, on_failure: OnFailure) {
         let on_failure = if self.fail_fast { OnFailure::Stop } else { on_failure };
         self.steps.push(Planned { step, reason: reason.into(), on_failure });
