@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io::Write as _;
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::Context as _;
 
@@ -29,16 +29,7 @@ pub(super) fn run_directories(run_dir: &Path, socket_dir: &Path) -> Result<(), E
 /// Waits until no other call works in this directory, and holds the others off while the file is open. `None`
 /// where the file system has no locks, or the holder hangs: the server's own start then fails or succeeds.
 pub(super) fn lock(run_dir: &Path, limit: Duration) -> Option<File> {
-    let file = File::create(run_dir.join("lock")).ok()?;
-    let began = Instant::now();
-    while began.elapsed() < limit && process::cancellation().signal().is_none() {
-        match file.try_lock() {
-            Ok(()) => return Some(file),
-            Err(std::fs::TryLockError::WouldBlock) => process::pause(Duration::from_millis(20)),
-            Err(std::fs::TryLockError::Error(_)) => return None,
-        }
-    }
-    None
+    process::lock(&run_dir.join("lock"), limit)
 }
 
 /// Clears what an earlier job left, and puts an empty sccache configuration there.

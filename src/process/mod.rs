@@ -137,6 +137,22 @@ pub fn pause(time: Duration) {
     std::thread::sleep(time);
 }
 
+/// Creates a file if it is not there and holds others off while it is open. `None` where the file system has no
+/// locks, when the holder keeps it for longer than `limit`, or when we are told to stop.
+#[must_use]
+pub fn lock(path: &Path, limit: Duration) -> Option<std::fs::File> {
+    let file = std::fs::File::create(path).ok()?;
+    let began = Instant::now();
+    while began.elapsed() < limit && cancellation().signal().is_none() {
+        match file.try_lock() {
+            Ok(()) => return Some(file),
+            Err(std::fs::TryLockError::WouldBlock) => pause(Duration::from_millis(20)),
+            Err(std::fs::TryLockError::Error(_)) => return None,
+        }
+    }
+    None
+}
+
 /// The exit code of an ended process, or 128 + the signal that ended it.
 #[must_use]
 pub fn exit_code(status: std::process::ExitStatus) -> u8 {

@@ -114,16 +114,7 @@ pub(super) fn publish(program: &Path, staging: &Path, order: &Order<'_>) -> anyh
 /// holder hangs, renaming is still atomic: at worst one whole program replaces another.
 fn lock(version_directory: &Path) -> Option<std::fs::File> {
     let path = version_directory.join(format!("{}.lock", tool_cache_arch()));
-    let file = std::fs::File::create(path).ok()?;
-    let began = std::time::Instant::now();
-    while began.elapsed() < LOCK_PATIENCE && process::cancellation().signal().is_none() {
-        match file.try_lock() {
-            Ok(()) => return Some(file),
-            Err(std::fs::TryLockError::WouldBlock) => process::pause(Duration::from_millis(20)),
-            Err(std::fs::TryLockError::Error(_)) => return None,
-        }
-    }
-    None
+    process::lock(&path, LOCK_PATIENCE)
 }
 
 fn remove_if_there(path: &Path) -> std::io::Result<()> {
