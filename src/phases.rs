@@ -44,16 +44,17 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ProcessExitCode {
 
 fn dispatch(arguments: Arguments) -> ExitCode {
     match &arguments.phase {
-        Phase::Completions(shell) => {
-            write(&[Output::Stdout(completions(shell))]);
-            ExitCode::Fine
-        }
-        Phase::Man(page) => {
-            write(&[Output::Stdout(manual_page(page.as_deref()))]);
-            ExitCode::Fine
-        }
+        Phase::Completions(shell) => print(completions(shell)),
+        Phase::Man(page) => print(manual_page(page.as_deref())),
         Phase::Pre | Phase::Post | Phase::Run(_) | Phase::Stats => Job::new(arguments).run(),
     }
+}
+
+/// Prints what was asked for. Half of it is not success.
+fn print(text: String) -> ExitCode {
+    let errors = write(&[Output::Stdout(text)]);
+    errors.iter().for_each(|error| drop(write(&[Output::Stderr(format!("error: {error}\n"))])));
+    if errors.is_empty() { ExitCode::Fine } else { ExitCode::Failed }
 }
 
 fn be_supervisor() -> ExitCode {
@@ -142,11 +143,10 @@ impl Job {
             Err(error) => return self.refuse(&error, inputs.annotations),
         };
         if self.arguments.dry_run {
-            write(&[Output::Stdout(match self.arguments.format {
+            return print(match self.arguments.format {
                 OutputFormat::Text => plan.to_string(),
                 OutputFormat::Json => format!("{:#}\n", plan.to_json()),
-            })]);
-            return ExitCode::Fine;
+            });
         }
         self.carry_out(plan, inputs, &environment)
     }

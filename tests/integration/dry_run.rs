@@ -98,3 +98,13 @@ fn the_plan_tells_no_credential() {
         }
     }
 }
+
+#[test]
+fn a_plan_that_cannot_be_printed_is_no_success() {
+    let world = World::new();
+    for command in ["pre --dry-run", "completions bash", "man run"] {
+        let script = format!("'{}' {command} > /dev/full", env!("CARGO_BIN_EXE_sccache-step"));
+        let finished = world.command("sh").args(&["-c", &script]).run().expect(1);
+        assert!(finished.stderr.starts_with("error: the standard output"), "{finished}");
+    }
+}

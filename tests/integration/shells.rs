@@ -192,12 +192,8 @@ fn fish_gives_every_value_to_a_child() {
 }
 
 #[test]
-#[expect(clippy::print_stderr, reason = "a test that did not run must say so")]
+#[ignore = "needs pwsh, which CI cannot install; `cargo test -- --ignored` runs it where there is one"]
 fn powershell_gives_every_value_to_a_child() {
-    if !PWSH.is_installed() {
-        eprintln!("skipped: pwsh is not installed");
-        return;
-    }
     every_value_comes_back(
         PWSH,
         Shell::PowerShell,
