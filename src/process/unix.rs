@@ -68,14 +68,20 @@ pub(super) fn release_stdout() -> io::Result<()> {
     Ok(rustix::stdio::dup2_stdout(null)?)
 }
 
-/// Clock ticks since boot at which the process started: field 22 of `/proc/<pid>/stat`, counted behind the
-/// closing parenthesis of the name, which may itself hold blanks and parentheses. Field 3 is its state.
+/// Clock ticks since boot at which the process started: field 22 of `/proc/<pid>/stat`. Field 3 is its state.
 #[cfg(target_os = "linux")]
 pub(super) fn start_time(pid: u32) -> Option<u64> {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_ascii_whitespace().collect();
-    let zombie = matches!(*fields.first()?, "Z" | "X");
+    let fields = stat_fields(&pid.to_string())?;
+    let zombie = matches!(fields.first()?.as_str(), "Z" | "X");
     fields.get(19).filter(|_| !zombie)?.parse().ok()
+}
+
+/// The fields of `/proc/<process>/stat` from the third on, counted behind the closing parenthesis of the
+/// name, which may itself hold blanks and parentheses.
+#[cfg(target_os = "linux")]
+fn stat_fields(process: &str) -> Option<Vec<String>> {
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
+    Some(stat.rsplit_once(')')?.1.split_ascii_whitespace().map(str::to_owned).collect())
 }
 
 /// A number made of the start date that `ps` tells, which macOS notes once and never changes.
@@ -134,12 +140,31 @@ pub(super) fn ending_signal(status: ExitStatus) -> Option<i32> {
 
 pub(super) fn keyboard() -> Keyboard {
     let foreground = File::open("/dev/tty").ok().and_then(|tty| rustix::termios::tcgetpgrp(tty).ok());
-    if foreground == Some(rustix::process::getpgrp()) { Keyboard::Shared } else { Keyboard::Absent }
+    if foreground.is_some() && foreground == own_group_id() { Keyboard::Shared } else { Keyboard::Absent }
 }
 
+/// Fields 5 and 6 of `/proc/self/stat` tell our group and session, and 0 for one whose leader lives in
+/// another pid namespace, as in many containers. rustix cannot express that 0 and panics.
+#[cfg(target_os = "linux")]
+pub(super) fn session_leader_pid() -> Option<u32> {
+    stat_fields("self")?.get(3)?.parse().ok().filter(|session| *session != 0)
+}
+
+#[cfg(target_os = "linux")]
+fn own_group_id() -> Option<Pid> {
+    pid(stat_fields("self")?.get(2)?.parse().ok()?)
+}
+
+/// There are no pid namespaces.
+#[cfg(not(target_os = "linux"))]
 pub(super) fn session_leader_pid() -> Option<u32> {
     let session = rustix::process::getsid(None).ok()?;
     u32::try_from(session.as_raw_nonzero().get()).ok()
+}
+
+#[cfg(not(target_os = "linux"))]
+fn own_group_id() -> Option<Pid> {
+    Some(rustix::process::getpgrp())
 }
 
 pub(super) fn user_id() -> u32 {
@@ -181,16 +206,37 @@ pub(super) fn connect_socket(path: &Path, limit: Duration) -> io::Result<(Box<dy
     Ok((Box::new(stream), peer))
 }
 
+/// `SO_PEERCRED`. Its pid is 0 for a process of another pid namespace, which rustix cannot express.
 #[cfg(target_os = "linux")]
 fn peer_pid(stream: &UnixStream) -> Option<u32> {
-    let credentials = rustix::net::sockopt::socket_peercred(stream).ok()?;
-    u32::try_from(credentials.pid.as_raw_nonzero().get()).ok()
+    let nobody = libc::ucred { pid: 0, uid: 0, gid: 0 };
+    let credentials = socket_option(stream, libc::SOL_SOCKET, libc::SO_PEERCRED, nobody)?;
+    u32::try_from(credentials.pid).ok().filter(|pid| *pid != 0)
 }
 
-/// macOS tells it by a socket option that rustix does not have.
-#[cfg(not(target_os = "linux"))]
+/// `LOCAL_PEERPID`.
+#[cfg(target_os = "macos")]
+fn peer_pid(stream: &UnixStream) -> Option<u32> {
+    let pid = socket_option(stream, libc::SOL_LOCAL, libc::LOCAL_PEERPID, 0)?;
+    u32::try_from(pid).ok().filter(|pid| *pid != 0)
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "macos")))]
 fn peer_pid(_stream: &UnixStream) -> Option<u32> {
     None
+}
+
+/// A socket option that is a plain C value.
+#[cfg(any(target_os = "linux", target_os = "macos"))]
+fn socket_option<T: Copy>(stream: &UnixStream, level: i32, name: i32, initial: T) -> Option<T> {
+    use std::os::fd::AsRawFd as _;
+    let mut value = initial;
+    let mut length = libc::socklen_t::try_from(size_of::<T>()).ok()?;
+    let target = std::ptr::from_mut(&mut value).cast();
+    // SAFETY: `target` and `length` describe `value`, and the callers name options whose type is `T`, a
+    // plain C value of which every byte pattern is one.
+    let code = unsafe { libc::getsockopt(stream.as_raw_fd(), level, name, target, &raw mut length) };
+    (code == 0).then_some(value)
 }
 
 pub(super) fn listen_for_signals(note: fn(i32)) -> io::Result<()> {

@@ -8,7 +8,7 @@ mod blocks;
 mod page;
 mod quick_start;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use page::{Fence, Page, all_captures, anchors, fences, is_filled_in, links, templates};
@@ -202,8 +202,10 @@ fn every_released_version_of_the_changelog_has_a_date() {
         let dated = all_captures(r"^(\[[0-9]+\.[0-9]+\.[0-9]+\] - [0-9]{4}-[0-9]{2}-[0-9]{2})$", heading);
         assert_eq!(dated.len(), 1, "`{heading}` is not `[1.2.3] - 2026-01-31`");
     }
-    let top = all_captures(r"^\[([0-9.]+)\]", released[0]);
-    assert_eq!(top, [env!("CARGO_PKG_VERSION")]);
+    // Until the first release there is only what is to be in it.
+    let top = released.first().map(|heading| all_captures(r"^\[([0-9.]+)\]", heading).remove(0));
+    let announced = all_captures(r"The first release will be ([0-9.]+)\.\n", &read("CHANGELOG.md"));
+    assert_eq!(top.iter().chain(&announced).collect::<Vec<_>>(), [env!("CARGO_PKG_VERSION")]);
 }
 
 #[test]
@@ -232,7 +234,7 @@ fn every_dependency_has_its_reason_in_the_design() {
     let manifest = read("Cargo.toml");
     let design = read("docs/design.md");
     let reasons = design.split("## Dependencies").nth(1).unwrap();
-    let (mut section, mut common, mut of_systems) = ("", 0, 0);
+    let (mut section, mut common, mut of_systems) = ("", 0, BTreeMap::<&str, usize>::new());
     for line in manifest.lines() {
         if line.starts_with('[') {
             section = line;
@@ -240,10 +242,13 @@ fn every_dependency_has_its_reason_in_the_design() {
             let name = line.split('=').next().unwrap().trim();
             assert!(reasons.contains(&format!("`{name}`")), "design.md does not say why `{name}` is here");
             common += usize::from(section == "[dependencies]");
-            of_systems += usize::from(section.starts_with("[target"));
+            if section.starts_with("[target") {
+                *of_systems.entry(section).or_default() += 1;
+            }
         }
     }
-    let words = format!("{}, of which any one system has {}", common + of_systems, common + of_systems / 2);
+    let (all, most) = (of_systems.values().sum::<usize>(), of_systems.values().max().copied().unwrap_or(0));
+    let words = format!("{}, of which any one system has at most {}", common + all, common + most);
     assert!(design.contains(&words), "design.md does not say: {words}");
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use rustix::process::Signal;
 
-use crate::support::tools::{ANY, sccache};
+use crate::support::tools::{ANY, program, sccache};
 use crate::support::world::World;
 use crate::support::{fake, leftovers, until};
 
@@ -157,4 +157,15 @@ fn a_job_in_a_directory_with_a_very_long_name_works() {
     assert!(std::path::Path::new(&directory).is_dir());
     step("post").run().expect(0);
     assert!(!std::path::Path::new(&directory).exists(), "the short directory goes with the server");
+}
+
+#[test]
+fn a_session_of_another_pid_namespace_is_no_session_to_watch() {
+    // As in a container whose first process made no session of its own: the kernel calls its session 0.
+    let world = World::new();
+    let unshare = program("unshare", "util-linux");
+    let namespace = ["--user", "--map-root-user", "--pid", "--fork", "--mount-proc"];
+    let inside = world.real(ANY, &["run", "--", "true"]).wrapped(&unshare, &namespace);
+    let finished = inside.run().expect(0);
+    assert!(finished.stderr.contains("sccache server, pid "), "{finished}");
 }

@@ -59,6 +59,14 @@ impl Step {
         arguments.iter().fold(self, |step, argument| step.arg(argument))
     }
 
+    /// The same call as the command of another program.
+    pub fn wrapped(mut self, program: &Path, arguments: &[&str]) -> Self {
+        let inner = std::mem::replace(&mut self.program, program.to_owned()).into_os_string();
+        let outer = arguments.iter().map(OsString::from).chain([inner]);
+        self.arguments = outer.chain(std::mem::take(&mut self.arguments)).collect();
+        self
+    }
+
     pub fn env(mut self, name: impl AsRef<OsStr>, value: impl AsRef<OsStr>) -> Self {
         self.variables.insert(name.as_ref().to_owned(), value.as_ref().to_owned());
         self
