@@ -2,11 +2,17 @@
 //!
 //! A value. It is filled by [`observe`](crate::observe) and never changes anything.
 
+mod clues;
+mod job;
+
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
+
+pub use clues::{CargoWrapper, Clues, Replaced, WRAPPER_VARIABLES, cargo_configurations};
+pub use job::Job;
 
 use crate::error::Error;
 use crate::state::{ProcessIdentity, State};

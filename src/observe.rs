@@ -2,10 +2,16 @@
 //!
 //! Changes nothing.
 
+mod clues;
+mod job;
+
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+pub use clues::clues;
+pub use job::job;
 
 use crate::environment::{Environment, FoundSccache, SavedState, System, Variables};
 use crate::error::Error;
@@ -265,7 +271,9 @@ pub fn unix_secs() -> u64 {
     unix_ms() / 1000
 }
 
-fn unix_ms() -> u64 {
+/// Now, in milliseconds since 1970 (UTC).
+#[must_use]
+pub fn unix_ms() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }

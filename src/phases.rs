@@ -12,11 +12,11 @@ use crate::execute::{Voice, execute};
 use crate::exports::Exports;
 use crate::host::{self, After, Host, HostAdapter, Level, Output, Prominence, Shell};
 use crate::inputs::{Annotations, Inputs};
-use crate::observe::{Purpose, observe, variables};
+use crate::observe::{self, Purpose, observe, variables};
 use crate::outcome::Outcome;
 use crate::plan::{self, Plan, ServerRole, Step};
 use crate::process;
-use crate::report::{Format, Report};
+use crate::report::{Basis, Format, Report};
 use crate::server::supervise::supervise;
 
 /// Does what the command line asks for, and tells the code to end with.
@@ -55,6 +55,10 @@ fn print(text: String) -> ExitCode {
     let errors = write(&[Output::Stdout(text)]);
     errors.iter().for_each(|error| drop(write(&[Output::Stderr(format!("error: {error}\n"))])));
     if errors.is_empty() { ExitCode::Fine } else { ExitCode::Failed }
+}
+
+fn exported_names(outcome: &Outcome) -> Vec<String> {
+    outcome.exports.variables.iter().map(|(name, _)| name.clone()).collect()
 }
 
 fn be_supervisor() -> ExitCode {
@@ -180,6 +184,8 @@ impl Job {
         let (phase, reports, fail_fast) = (plan.phase, plan.reports, plan.fail_fast);
         let reused = matches!(plan.steps.first(), Some(first) if matches!(first.step, Step::ReuseServer(_)));
         let pre_ms = plan.saved.as_ref().map(|state| state.pre_ms);
+        let saved_exports = plan.saved.as_ref().map(|state| state.exported.clone());
+        let began_unix_ms = plan.saved.as_ref().map_or(environment.now_unix_ms, |state| state.began_unix_ms);
         let saved_failure = plan.saved.as_ref().and_then(|state| state.failure.clone());
         let min_hit_rate_percent = match &policy {
             Some(policy) => policy.min_hit_rate_percent,
@@ -192,7 +198,13 @@ impl Job {
             self.after_pre(&outcome, environment, voice, reused || outcome.joined, code);
         }
         if reports {
-            let report = Report::assemble(phase, &outcome, pre_ms, saved_failure, min_hit_rate_percent);
+            let mut report = Report::assemble(phase, &outcome, pre_ms, saved_failure, min_hit_rate_percent);
+            report.job =
+                Some(observe::job(&self.variables, self.host, &environment.workspace, observe::unix_ms()));
+            if report.basis() == Basis::NothingCompiled {
+                let exported = saved_exports.unwrap_or_else(|| exported_names(&outcome));
+                report.clues = Some(observe::clues(environment, &exported, began_unix_ms));
+            }
             let summary = policy.as_ref().map_or(inputs.summary, |policy| policy.summary);
             for error in self.show(&report, summary && phase != "stats", annotations) {
                 voice.complain(Level::Warning, &error);

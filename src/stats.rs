@@ -6,7 +6,10 @@
 mod averages;
 mod json;
 mod location;
+mod run;
+mod sample;
 mod text;
+mod units;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -14,6 +17,9 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 pub use averages::Averages;
+pub use run::{Run, Trend};
+pub use sample::Sample;
+pub use units::{Missed, Place, Repeated, Units};
 
 /// Counts by language, as sccache names them (`C/C++`, `Rust`, `CUDA`, …).
 pub type Counts = BTreeMap<String, u64>;
@@ -74,6 +80,12 @@ pub struct Stats {
     pub version: String,
     /// `ReadWrite` or `ReadOnly`, told by sccache 0.19 and newer.
     pub effective_cache_mode: Option<String>,
+    /// Whether C and C++ are looked up without running the preprocessor; `None` when the server did not say.
+    #[serde(default)]
+    pub preprocessor_mode: Option<bool>,
+    /// The directories that sccache takes out of C and C++ paths; told by sccache 0.14 and newer, in JSON.
+    #[serde(default)]
+    pub basedirs: Vec<String>,
 }
 
 /// What one language did.
@@ -120,6 +132,10 @@ impl Stats {
         self.cache_size_bytes = later.cache_size_bytes.or(self.cache_size_bytes);
         self.max_cache_size_bytes = later.max_cache_size_bytes.or(self.max_cache_size_bytes);
         self.effective_cache_mode = later.effective_cache_mode.clone().or(self.effective_cache_mode.take());
+        self.preprocessor_mode = later.preprocessor_mode.or(self.preprocessor_mode);
+        if !later.basedirs.is_empty() {
+            self.basedirs.clone_from(&later.basedirs);
+        }
         if !later.version.is_empty() {
             self.version.clone_from(&later.version);
         }

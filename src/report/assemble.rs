@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{Report, SCHEMA_VERSION, Saved};
 use crate::outcome::{Outcome, Overhead};
-use crate::stats::{Statistics, Stats};
+use crate::stats::{Statistics, Stats, Trend};
 
 impl Report {
     /// The report on counters alone, for the library.
@@ -22,6 +22,11 @@ impl Report {
             incidents: Vec::new(),
             troubles: Vec::new(),
             command: None,
+            job: None,
+            clues: None,
+            units: None,
+            trend: Trend::default(),
+            samples: Vec::new(),
             statistics: Statistics::Known { stats: Box::new(stats) },
         }
     }
@@ -59,6 +64,11 @@ impl Report {
             incidents: outcome.incidents.clone(),
             troubles: outcome.troubles.iter().map(|trouble| trouble.lines()).collect(),
             command: outcome.command.clone(),
+            job: None,
+            clues: None,
+            units: outcome.units.clone(),
+            trend: Trend::default(),
+            samples: outcome.samples.clone(),
         }
     }
 }

@@ -4,10 +4,12 @@
 
 use serde::Serialize;
 
-use super::{Render, Report, Saved, Verdict, escape};
+use super::findings::{self, Weight};
+use super::{Basis, Render, Report, Saved, Verdict, escape, text};
+use crate::environment::{Clues, Job};
 use crate::error::Lines;
 use crate::outcome::{CommandEnd, Overhead};
-use crate::stats::{Statistics, Stats};
+use crate::stats::{Sample, Statistics, Stats, Trend, Units};
 
 /// Programs.
 pub(super) struct Json;
@@ -16,12 +18,16 @@ pub(super) struct Json;
 #[derive(Serialize)]
 struct Document<'a> {
     schema: u64,
-    /// One of the five verdicts.
+    /// `healthy`, `needs-attention` or `not-used`.
     verdict: Verdict,
+    /// What the numbers stand for.
+    basis: Basis,
     /// The first line, for people.
     headline: String,
     /// What is wrong, for people; empty when nothing is.
     warnings: Vec<String>,
+    /// What is wrong or could be better, the gravest first.
+    findings: Vec<Found>,
     /// Hits / (hits + misses), 0..=100 to two digits; null when both are 0 or nothing is known.
     hit_rate_percent: Option<f64>,
     /// Cache hits of all languages; null when nothing is known, as for the counters below.
@@ -39,6 +45,26 @@ struct Document<'a> {
     incidents: &'a [String],
     troubles: &'a [Lines],
     command: &'a Option<CommandEnd>,
+    job: &'a Option<Job>,
+    clues: &'a Option<Clues>,
+    units: &'a Option<Units>,
+    trend: &'a Trend,
+    samples: &'a [Sample],
+}
+
+/// A finding, in plain words.
+#[derive(Serialize)]
+struct Found {
+    id: &'static str,
+    weight: Weight,
+    what: String,
+    why: String,
+    remedy: String,
+}
+
+fn found(finding: &findings::Finding) -> Found {
+    let [what, why, remedy] = [&finding.what, &finding.why, &finding.remedy].map(text::plain);
+    Found { id: finding.id, weight: finding.weight, what, why, remedy }
 }
 
 impl Render for Json {
@@ -57,13 +83,20 @@ impl Render for Json {
             incidents,
             troubles,
             command,
+            job,
+            clues,
+            units,
+            trend,
+            samples,
         } = report;
         let stats = statistics.stats();
         let document = Document {
             schema: *schema,
-            verdict: Verdict::of(statistics),
+            verdict: report.verdict(),
+            basis: Basis::of(statistics),
             headline: report.headline(),
             warnings: report.warnings(),
+            findings: findings::find(report).iter().map(found).collect(),
             hit_rate_percent: stats
                 .and_then(Stats::hit_rate_percent)
                 .map(|rate| (rate * 100.0).round() / 100.0),
@@ -81,6 +114,11 @@ impl Render for Json {
             incidents,
             troubles,
             command,
+            job,
+            clues,
+            units,
+            trend,
+            samples,
         };
         let json = serde_json::to_string_pretty(&document).expect("a report has only string keys");
         escape::json(&json) + "\n"

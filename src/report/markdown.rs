@@ -1,9 +1,10 @@
 //! GitHub's job summary: GitHub-flavoured Markdown, details folded, below GitHub's size limit.
 
 use super::escape::{cell, code_span, fenced, is_tame, visible};
+use super::findings::{Finding, Weight};
 use super::page::Page;
 use super::phrase::{Align, Phrase, Span, Table};
-use super::verdict::Tone;
+use super::verdict::Verdict;
 use super::{Format, Render, Report, SUMMARY_LIMIT_BYTES};
 use crate::error::Lines;
 
@@ -51,13 +52,14 @@ impl Render for Markdown {
 }
 
 fn render(report: &Report, page: &Page<'_>, cut: Cut) -> String {
-    let mut blocks = vec![format!("{}\n", line(&page.headline))];
-    for remark in &page.remarks {
-        let mark = match remark.tone {
-            Tone::Note => "",
-            Tone::Warning => "⚠️ ",
-        };
-        blocks.push(format!("{mark}{}\n", line(&remark.words)));
+    let sign = match report.verdict() {
+        Verdict::Healthy => "✅",
+        Verdict::NeedsAttention => "⚠️",
+        Verdict::NotUsed => "⚪",
+    };
+    let mut blocks = vec![format!("{sign} {}\n", line(&page.headline))];
+    if !page.findings.is_empty() {
+        blocks.push(page.findings.iter().map(finding).collect());
     }
     blocks.extend(page.languages.as_ref().map(|languages| table(languages, cut.rows)));
     blocks.extend(page.glance.as_ref().map(|glance| format!("{}\n", line(glance))));
@@ -68,6 +70,9 @@ fn render(report: &Report, page: &Page<'_>, cut: Cut) -> String {
         blocks.push(troubles(page.troubles, cut.rows));
     }
     blocks.extend(page.reasons.as_ref().map(|(summary, reasons)| folded(summary, &table(reasons, cut.rows))));
+    for (summary, units) in &page.units {
+        blocks.push(folded(summary, &table(units, cut.rows)));
+    }
     if !page.facts.is_empty() {
         let rows = page.facts.iter().map(|(label, value)| vec![(*label).into(), value.clone()]).collect();
         let columns = vec![("Fact", Align::Left), ("Value", Align::Left)];
@@ -91,6 +96,21 @@ fn render(report: &Report, page: &Page<'_>, cut: Cut) -> String {
     blocks.join("\n")
 }
 
+/// One finding: what, why, what to do, and its page.
+fn finding(finding: &Finding) -> String {
+    let Finding { id, weight, what, why, remedy } = finding;
+    let sign = match weight {
+        Weight::Problem => "⚠️",
+        Weight::Hint => "💡",
+        Weight::Note => "ℹ️",
+    };
+    let [what, why, remedy] = [what, why, remedy].map(line);
+    format!(
+        "- {sign} **{what}**: {why}. *What helps:* {remedy}. ({})\n",
+        spans(&Phrase(vec![Span::Id(id)]), 0)
+    )
+}
+
 /// A block under a heading of our own words, closed until clicked.
 fn folded(heading: &str, block: &str) -> String {
     format!("<details><summary>{heading}</summary>\n\n{block}\n</details>\n")
@@ -107,6 +127,7 @@ fn spans(phrase: &Phrase, limit_chars: usize) -> String {
         Span::Foreign(words) => code_span(words, limit_chars),
         Span::Name(words) if is_tame(words) => words.clone(),
         Span::Name(words) => code_span(words, limit_chars),
+        Span::Id(id) => format!("[`{id}`]({}{id})", super::FINDINGS_PAGE),
     });
     dressed.collect()
 }

@@ -4,8 +4,10 @@
 
 mod assemble;
 mod escape;
+mod explanations;
 mod facts;
 mod figures;
+mod findings;
 mod json;
 mod markdown;
 mod page;
@@ -13,16 +15,19 @@ mod phrase;
 mod reasons;
 mod saved;
 mod text;
+mod units;
 mod verdict;
 
 use serde::{Deserialize, Serialize};
 
+pub use findings::{Weight, ids as finding_ids};
 pub use saved::Saved;
-pub use verdict::Verdict;
+pub use verdict::{Basis, Verdict};
 
+use crate::environment::{Clues, Job};
 use crate::error::Lines;
 use crate::outcome::{CommandEnd, Overhead};
-use crate::stats::Statistics;
+use crate::stats::{Sample, Statistics, Trend, Units};
 
 /// The schema version of the JSON form.
 pub const SCHEMA_VERSION: u64 = 1;
@@ -31,6 +36,10 @@ pub const SCHEMA_VERSION: u64 = 1;
 ///
 /// Source: the runner's limit for one `GITHUB_STEP_SUMMARY` file (1024 KiB).
 pub const SUMMARY_LIMIT_BYTES: usize = 1_048_576;
+
+/// The page that describes the findings of this version; an id after it leads to its section.
+pub const FINDINGS_PAGE: &str =
+    concat!(env!("CARGO_PKG_REPOSITORY"), "/blob/v", env!("CARGO_PKG_VERSION"), "/docs/findings.md#");
 
 /// What a job's cache did.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -59,13 +68,34 @@ pub struct Report {
     pub troubles: Vec<Lines>,
     /// How the command of `run` ended.
     pub command: Option<CommandEnd>,
+    /// Which job it is, for comparing and joining reports.
+    #[serde(default)]
+    pub job: Option<Job>,
+    /// What shows why nobody called the server, when nobody did.
+    #[serde(default)]
+    pub clues: Option<Clues>,
+    /// What each unit did, when the server's log tells.
+    #[serde(default)]
+    pub units: Option<Units>,
+    /// The earlier runs to compare with.
+    #[serde(default)]
+    pub trend: Trend,
+    /// The job's counters over time.
+    #[serde(default)]
+    pub samples: Vec<Sample>,
 }
 
 impl Report {
     /// The verdict.
     #[must_use]
     pub fn verdict(&self) -> Verdict {
-        Verdict::of(&self.statistics)
+        Verdict::of(self)
+    }
+
+    /// What its numbers stand for.
+    #[must_use]
+    pub fn basis(&self) -> Basis {
+        Basis::of(&self.statistics)
     }
 
     /// The first line of the text form, without line breaks or control characters, however long.

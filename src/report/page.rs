@@ -1,23 +1,25 @@
 //! What a report says, in order, before a surface dresses it.
 
 use super::facts::{self, Fact};
+use super::findings::{self, Finding};
 use super::phrase::{Phrase, Table};
-use super::verdict::Remark;
-use super::{Report, reasons, verdict};
+use super::{Report, reasons, units, verdict};
 use crate::error::Lines;
 
 /// The parts of a report as Markdown and text show them.
 pub(super) struct Page<'a> {
     /// The verdict: what a reader of one line takes away.
     pub(super) headline: Phrase,
-    /// Why there is nothing to show, or what is wrong.
-    pub(super) remarks: Vec<Remark>,
+    /// What is wrong or could be better, the gravest first.
+    pub(super) findings: Vec<Finding>,
     /// A row a language.
     pub(super) languages: Option<Table>,
     /// Where the cache is and how full, in one line.
     pub(super) glance: Option<Phrase>,
     /// How many non-cacheable calls there were, and the reasons.
     pub(super) reasons: Option<(String, Table)>,
+    /// Who missed: what each table is about, and the table.
+    pub(super) units: Vec<(String, Table)>,
     /// Everything else.
     pub(super) facts: Vec<Fact>,
     /// How the time saved was estimated, or why it was not.
@@ -33,10 +35,11 @@ impl<'a> Page<'a> {
         let stats = report.statistics.stats();
         Self {
             headline: verdict::headline(report),
-            remarks: verdict::remarks(report),
+            findings: findings::find(report),
             languages: stats.and_then(facts::languages),
             glance: facts::glance(report),
             reasons: stats.and_then(|stats| reasons::summary(stats).zip(reasons::table(stats))),
+            units: report.units.as_ref().map(units::tables).unwrap_or_default(),
             facts: facts::facts(report),
             estimate: stats.and_then(|stats| facts::estimate(report.saved.as_ref(), stats)),
             incidents: &report.incidents,

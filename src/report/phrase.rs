@@ -11,6 +11,8 @@ pub(super) enum Span {
     Foreign(String),
     /// As [`Span::Foreign`], but a name or a number that reads best undressed when it is nothing more.
     Name(String),
+    /// The id of a finding, where a surface can link: to its page.
+    Id(&'static str),
 }
 
 /// One line of words.
@@ -28,6 +30,12 @@ impl Phrase {
 
     pub(super) fn name(words: impl Into<String>) -> Self {
         Self(vec![Span::Name(words.into())])
+    }
+
+    /// Goes on with another phrase.
+    pub(super) fn and(mut self, other: &Self) -> Self {
+        self.0.extend(other.0.iter().cloned());
+        self
     }
 
     /// Goes on with our own words.

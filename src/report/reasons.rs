@@ -1,168 +1,56 @@
-//! sccache's reasons for not caching a call, in plain words.
-//!
-//! The texts of the reasons are those of sccache 0.8 to 0.19. A reason that is not listed is shown verbatim.
+//! The calls that were not cached, by sccache's reasons, in plain words. A reason without an explanation is shown verbatim.
 
+use super::explanations::{EXPLANATIONS, Explanation, Matter, explain};
 use super::figures;
 use super::phrase::{Align, Phrase, Table};
 use crate::stats::{Stats, sum};
 
-/// Whether a reason is worth acting on; in the order of the table.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Weight {
-    /// The build can be changed so that these calls are cached.
-    Fixable,
-    /// Not known here, so better looked at.
-    Unknown,
-    /// No compiler cache can hold these.
-    Expected,
-    /// Questions to the compiler, not compilations.
-    Noise,
+use Matter::{Expected, Fixable, Noise};
+
+/// The ids of the findings that reasons lead to.
+pub(super) fn fixable_ids() -> impl Iterator<Item = &'static str> {
+    EXPLANATIONS.iter().map(|explanation| explanation.id).filter(|id| !id.is_empty())
 }
 
-impl Weight {
-    fn word(self) -> &'static str {
-        match self {
-            Self::Fixable => "fixable",
-            Self::Unknown => "unknown",
-            Self::Expected => "expected",
-            Self::Noise => "noise",
+/// Calls that were not cached for reasons with one explanation.
+pub(super) struct Group<'a> {
+    pub(super) matter: Matter,
+    pub(super) id: &'static str,
+    pub(super) words: &'static str,
+    pub(super) remedy: &'static str,
+    /// How many calls.
+    pub(super) calls: u64,
+    /// The reasons, as sccache words them.
+    pub(super) reasons: Vec<&'a str>,
+}
+
+/// The reasons by explanation, those with the most calls first.
+pub(super) fn groups(stats: &Stats) -> Vec<Group<'_>> {
+    let mut groups: Vec<Group<'_>> = Vec::new();
+    for (reason, calls) in &stats.not_cached {
+        let Explanation { matter, id, words, remedy, .. } = *explain(reason);
+        match groups.iter_mut().find(|group| group.words == words) {
+            Some(group) => {
+                group.calls = group.calls.saturating_add(*calls);
+                group.reasons.push(reason);
+            }
+            None => groups.push(Group { matter, id, words, remedy, calls: *calls, reasons: vec![reason] }),
         }
     }
-}
-
-use Weight::{Expected, Fixable, Noise};
-
-/// Reasons that share an explanation, and that explanation.
-const EXPLANATIONS: &[(&[&str], Weight, &str)] = &[
-    (&["incremental"], Fixable, "incremental compilation is on: set `CARGO_INCREMENTAL=0`"),
-    (&["multiple input files"], Fixable, "several sources in one compiler call: compile one source a call"),
-    (&["@"], Fixable, "a response file that cannot be read or is quoted: pass the arguments directly"),
-    (&["shared pdb"], Fixable, "all objects share one debug database: use `/Z7` instead of `/Zi` or `/ZI`"),
-    (
-        &[
-            "-save-temps",
-            "--save-temps",
-            "-save-temps=cwd",
-            "-save-temps=obj",
-            "--save-temps=cwd",
-            "--save-temps=obj",
-        ],
-        Fixable,
-        "intermediate files are kept: drop the flag in CI",
-    ),
-    (
-        &["more than one --emit", "unsupported --emit"],
-        Fixable,
-        "rustc is asked for extra outputs: drop `--emit` in CI",
-    ),
-    (
-        &["missing output_dir", "missing emit", "missing crate_name"],
-        Fixable,
-        "rustc is called by hand: let cargo call it",
-    ),
-    (&["-o"], Fixable, "rustc is told an output file: use `--out-dir`"),
-    (
-        &["multiple different -arch, and SCCACHE_CACHE_MULTIARCH not set"],
-        Fixable,
-        "one object for several architectures: set `SCCACHE_CACHE_MULTIARCH=1`",
-    ),
-    (
-        &["-ftime-trace", "-time", "--time", "-fdevice-time-trace", "--fdevice-time-trace", "-save-stats"],
-        Fixable,
-        "the compiler's timings are recorded: drop the flag in CI",
-    ),
-    (
-        &["-MJ", "-fstack-usage", "-fcallgraph-info", "-index-store-path", "-FA", "-Fa", "-Fx", "-FR"],
-        Fixable,
-        "an extra file is written beside the object: drop the flag in CI",
-    ),
-    (&["-Gm"], Fixable, "MSVC's minimal rebuild is on: drop the flag in CI"),
-    (&["argument parse"], Fixable, "sccache cannot read the arguments: look for an incomplete flag"),
-    (
-        &["extra-filename", "invalid input file"],
-        Fixable,
-        "a malformed compiler call: look for an incomplete flag",
-    ),
-    (
-        &["crate-type"],
-        Expected,
-        "links or builds a test: only `lib`, `rlib` and `staticlib` crates are cached",
-    ),
-    (&["-Yc", "-Fp"], Expected, "a precompiled header is made or used"),
-    (
-        &[
-            "-fprofile-use",
-            "-fno-profile-use",
-            "-fno-profile-generate",
-            "-fno-profile-instr-use",
-            "-fno-profile-instr-generate",
-        ],
-        Expected,
-        "compiled with a recorded profile, which sccache does not track",
-    ),
-    (
-        &[
-            "-fmodules",
-            "-fmodules-ts",
-            "-fcxx-modules",
-            "-fprebuilt-implicit-modules",
-            "-fprebuilt-module-path",
-            "-fmodule-header",
-            "-fimplicit-modules",
-            "-fmodules-cache-path",
-            "-fbuiltin-module-map",
-            "unknown module output format",
-            "-interface",
-            "-internalPartition",
-            "-reference",
-            "-stdIfcDir",
-        ],
-        Expected,
-        "C++ modules, which sccache does not track",
-    ),
-    (&["-fplugin", "-fplugin=libcc1plugin"], Expected, "a compiler plugin, whose work sccache cannot see"),
-    (
-        &["--sysroot", "target unsure"],
-        Expected,
-        "rustc compiles for a target whose files sccache cannot name",
-    ),
-    (
-        &["--config", "-working-directory", "--embed-dir"],
-        Expected,
-        "the call depends on files that sccache does not track",
-    ),
-    (
-        &["Can't handle Raw arguments with -Xclang", "Can't handle UnknownFlag arguments with -Xclang"],
-        Expected,
-        "an argument after `-Xclang` that sccache does not know",
-    ),
-    (&["unknown source language", "-x", "no input file"], Expected, "not a source file that sccache knows"),
-    (&["missing input"], Noise, "rustc is asked for its version or settings; nothing is compiled"),
-    (&["-"], Noise, "the source comes from standard input: a probe by cargo or configure"),
-    (&["-E", "-P", "--preprocess"], Noise, "preprocesses only: a probe by configure or CMake"),
-    (&["-M", "-MM"], Noise, "lists dependencies only"),
-    (&["-fsyntax-only", "--analyze", "output to nul"], Noise, "checks only, and writes no object"),
-];
-
-/// The explanation of a reason. sccache 0.19 adds the crate types: `crate-type (bin)`.
-fn explain(reason: &str) -> (Weight, &'static str) {
-    let plain = if reason.starts_with("crate-type (") { "crate-type" } else { reason };
-    let found = EXPLANATIONS.iter().find(|(reasons, ..)| reasons.contains(&plain));
-    found.map_or((Weight::Unknown, "not known to this version of sccache-step"), |(_, weight, words)| {
-        (*weight, words)
-    })
+    groups.sort_by_key(|group| std::cmp::Reverse(group.calls));
+    groups
 }
 
 /// How many non-cacheable calls there were, and how much they matter; `None` without any.
 pub(super) fn summary(stats: &Stats) -> Option<String> {
     let total = sum(&stats.not_cached).max(stats.requests_not_cacheable);
-    let of = |wanted: Weight| {
-        let counts = stats.not_cached.iter().filter(|(reason, _)| explain(reason).0 == wanted);
+    let of = |wanted: Matter| {
+        let counts = stats.not_cached.iter().filter(|(reason, _)| explain(reason).matter == wanted);
         counts.fold(0_u64, |total, (_, count)| total.saturating_add(*count))
     };
-    let parts: Vec<String> = [Fixable, Weight::Unknown, Expected, Noise]
+    let parts: Vec<String> = [Fixable, Matter::Unknown, Expected, Noise]
         .into_iter()
-        .map(|weight| (of(weight), weight.word()))
+        .map(|matter| (of(matter), matter.word()))
         .filter(|(count, _)| *count > 0)
         .map(|(count, word)| format!("{} {word}", figures::count(count)))
         .collect();
@@ -171,15 +59,17 @@ pub(super) fn summary(stats: &Stats) -> Option<String> {
 
 /// Every reason with its count: what is worth acting on first, then by count.
 pub(super) fn table(stats: &Stats) -> Option<Table> {
-    let mut reasons: Vec<_> =
+    let mut reasons: Vec<(&Explanation, u64, &String)> =
         stats.not_cached.iter().map(|(reason, count)| (explain(reason), *count, reason)).collect();
-    reasons.sort_by(|((a, _), a_count, a_name), ((b, _), b_count, b_name)| {
-        a.cmp(b).then(b_count.cmp(a_count)).then(a_name.cmp(b_name))
+    reasons.sort_by(|(a, a_count, a_name), (b, b_count, b_name)| {
+        a.matter.cmp(&b.matter).then(b_count.cmp(a_count)).then(a_name.cmp(b_name))
     });
     let rows: Vec<_> = reasons
         .into_iter()
-        .map(|((weight, words), count, reason)| {
-            vec![Phrase::foreign(reason), figures::count(count).into(), weight.word().into(), words.into()]
+        .map(|(Explanation { matter, words, remedy, .. }, count, reason)| {
+            let colon = if remedy.is_empty() { "" } else { ": " };
+            let means = format!("{words}{colon}{remedy}");
+            vec![Phrase::foreign(reason), figures::count(count).into(), matter.word().into(), means.into()]
         })
         .collect();
     let columns = vec![
@@ -198,7 +88,7 @@ mod tests {
     #[test]
     fn every_reason_is_explained_once() {
         let mut reasons: Vec<&str> =
-            EXPLANATIONS.iter().flat_map(|(reasons, ..)| *reasons).copied().collect();
+            EXPLANATIONS.iter().flat_map(|explanation| explanation.reasons).copied().collect();
         let listed = reasons.len();
         reasons.sort_unstable();
         reasons.dedup();
@@ -212,10 +102,10 @@ mod tests {
             let path = format!("{root}/tests/fixtures/sccache-stats/{version}-notcached-zoo.json");
             let stats = Stats::from_json(&std::fs::read_to_string(path).unwrap()).unwrap();
             for reason in stats.not_cached.keys() {
-                assert_ne!(explain(reason).0, Weight::Unknown, "{reason}");
+                assert_ne!(explain(reason).matter, Matter::Unknown, "{reason}");
             }
         }
-        assert_eq!(explain("crate-type (bin,cdylib)").0, Expected);
-        assert_eq!(explain("reason of the future").0, Weight::Unknown);
+        assert_eq!(explain("crate-type (bin,cdylib)").matter, Expected);
+        assert_eq!(explain("reason of the future").matter, Matter::Unknown);
     }
 }

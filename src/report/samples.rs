@@ -6,7 +6,7 @@ use super::{Report, SCHEMA_VERSION, Saved};
 use crate::error::Lines;
 use crate::outcome::{CommandEnd, Overhead};
 use crate::stats::Averages;
-use crate::stats::{Counts, Statistics, Stats};
+use crate::stats::{Counts, Statistics, Stats, Trend};
 
 /// Text that tries everything a surface could take for more than text.
 pub(super) const HOSTILE: &str = "a|b\\|c`d``e</code><img src=x>&amp;\r\n::error::@octocat #1 ##[group]x \u{1b}[31m\
@@ -40,6 +40,11 @@ pub(super) fn no_server(failure: Option<&str>) -> Report {
         incidents: Vec::new(),
         troubles: Vec::new(),
         command: None,
+        job: None,
+        clues: None,
+        units: None,
+        trend: Trend::default(),
+        samples: Vec::new(),
     }
 }
 

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd};
 
 use super::samples::{self, HOSTILE, counts, idle, known};
-use super::{Format, Report, SUMMARY_LIMIT_BYTES};
+use super::{FINDINGS_PAGE, Format, Report, SUMMARY_LIMIT_BYTES};
 use crate::error::Lines;
 use crate::stats::{Counts, Statistics, Stats};
 
@@ -49,7 +49,7 @@ fn json_says_it_all_and_is_a_report_again() {
 struct Parsed {
     /// Cells of each row, row by row, heads included, table by table.
     tables: Vec<Vec<Vec<String>>>,
-    /// Links, images and HTML other than our folds.
+    /// Links other than to our findings, images, and HTML other than our folds.
     foreign: Vec<String>,
     /// Folds opened less folds closed; never negative on the way.
     folds: i64,
@@ -67,7 +67,10 @@ fn parse(markdown: &str) -> Parsed {
                 parsed.tables.last_mut().unwrap().last_mut().unwrap().push(String::new())
             }
             Event::Start(Tag::Link { dest_url, .. } | Tag::Image { dest_url, .. }) => {
-                parsed.foreign.push(dest_url.into_string());
+                let id = dest_url.strip_prefix(FINDINGS_PAGE);
+                if !id.is_some_and(|id| super::finding_ids().contains(&id)) {
+                    parsed.foreign.push(dest_url.into_string());
+                }
             }
             Event::Text(words) | Event::Code(words) => {
                 let cell = parsed

@@ -2,9 +2,9 @@
 
 use super::escape::{log_line, logged, visible};
 use super::figures::left_out;
+use super::findings::{Finding, Weight};
 use super::page::Page;
 use super::phrase::{Align, Phrase, Span, Table};
-use super::verdict::Tone;
 use super::{Render, Report};
 use crate::error::Lines;
 
@@ -24,18 +24,16 @@ impl Render for Text {
     fn render(&self, report: &Report) -> String {
         let page = Page::of(report);
         let mut lines = wrapped("", &plain(&page.headline));
-        for remark in &page.remarks {
-            let label = match remark.tone {
-                Tone::Note => "note:    ",
-                Tone::Warning => "warning: ",
-            };
-            lines.extend(wrapped(label, &plain(&remark.words)));
-        }
+        lines.extend(page.findings.iter().flat_map(finding));
         lines.extend(page.languages.as_ref().map(table).into_iter().flat_map(apart));
         lines.extend(apart(facts(&page)));
         if let Some((summary, reasons)) = &page.reasons {
             lines.extend(apart(vec![summary.clone()]));
             lines.extend(table(reasons));
+        }
+        for (summary, units) in &page.units {
+            lines.extend(apart(vec![summary.clone()]));
+            lines.extend(table(units));
         }
         if let Some(estimate) = &page.estimate {
             lines.extend(apart(wrapped("", &estimate.join(" "))));
@@ -51,6 +49,20 @@ impl Render for Text {
     }
 }
 
+/// One finding: what and its id, why, what to do.
+fn finding(finding: &Finding) -> Vec<String> {
+    let Finding { id, weight, what, why, remedy } = finding;
+    let label = match weight {
+        Weight::Problem => "warning: ",
+        Weight::Hint => "hint:    ",
+        Weight::Note => "note:    ",
+    };
+    let mut lines = wrapped(label, &format!("{} [{id}]", plain(what)));
+    lines.extend(wrapped("         ", &plain(why)));
+    lines.extend(wrapped("  help:  ", &plain(remedy)));
+    lines
+}
+
 /// The lines after an empty one; nothing for none.
 fn apart(lines: Vec<String>) -> Vec<String> {
     if lines.is_empty() { lines } else { std::iter::once(String::new()).chain(lines).collect() }
@@ -62,6 +74,7 @@ pub(super) fn plain(phrase: &Phrase) -> String {
         Span::Plain(words) | Span::Strong(words) => words.clone(),
         Span::Foreign(words) | Span::Name(words) if words.trim().is_empty() => "(empty)".into(),
         Span::Foreign(words) | Span::Name(words) => logged(words, FOREIGN_CHARS),
+        Span::Id(id) => (*id).to_owned(),
     });
     spans.collect()
 }

@@ -1,9 +1,10 @@
-//! The first line, and the second when something is wrong.
+//! The first line: what the cache did, what it was worth, and whether anything is wrong.
 
 use serde::{Deserialize, Serialize};
 
 use super::Report;
-use super::figures::{count, counted, hit_rate, percent, time};
+use super::figures::{count, counted, hit_rate, time, time_of_ms};
+use super::findings::{self, Weight};
 use super::phrase::Phrase;
 use crate::stats::{Statistics, Stats};
 
@@ -11,6 +12,49 @@ use crate::stats::{Statistics, Stats};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Verdict {
+    /// The cache does what it can.
+    Healthy,
+    /// Something is wrong with it.
+    NeedsAttention,
+    /// Nothing was looked up in it.
+    NotUsed,
+}
+
+impl Verdict {
+    pub(super) fn of(report: &Report) -> Self {
+        let wrong = findings::find(report).iter().any(|finding| finding.weight == Weight::Problem);
+        match Basis::of(&report.statistics) {
+            Basis::NoServer | Basis::NothingCompiled => Self::NotUsed,
+            _ if wrong => Self::NeedsAttention,
+            Basis::NothingCacheable => Self::NotUsed,
+            _ => Self::Healthy,
+        }
+    }
+
+    /// Its name, for programs.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Healthy => "healthy",
+            Self::NeedsAttention => "needs-attention",
+            Self::NotUsed => "not-used",
+        }
+    }
+
+    /// Its name, for people.
+    pub(super) const fn words(self) -> &'static str {
+        match self {
+            Self::Healthy => "healthy",
+            Self::NeedsAttention => "needs attention",
+            Self::NotUsed => "not used",
+        }
+    }
+}
+
+/// What the numbers of a report stand for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Basis {
     /// No server was started.
     NoServer,
     /// The server was gone when it was asked; counters, if any, are the last seen.
@@ -25,8 +69,8 @@ pub enum Verdict {
     Compiled,
 }
 
-impl Verdict {
-    /// The verdict on a job.
+impl Basis {
+    /// What these numbers stand for.
     #[must_use]
     pub fn of(statistics: &Statistics) -> Self {
         match statistics {
@@ -42,137 +86,92 @@ impl Verdict {
 
 /// The first line.
 pub(super) fn headline(report: &Report) -> Phrase {
-    match &report.statistics {
-        Statistics::NoServer if report.failure.is_some() => Phrase::strong("sccache: no cache")
+    let verdict = Verdict::of(report);
+    let first = happened(report).then(" · ").and(&Phrase::strong(verdict.words()));
+    // What the first words say already need not be said again, and it is among the troubles.
+    let told: &[&str] = match Basis::of(&report.statistics) {
+        Basis::NoServer | Basis::ServerLost | Basis::NoAnswer => {
+            &["no-server", "server-lost", "no-answer", "trouble"]
+        }
+        _ => &[],
+    };
+    let findings = findings::find(report);
+    let wrong: Vec<_> = findings
+        .iter()
+        .filter(|found| found.weight == Weight::Problem && !told.contains(&found.id))
+        .collect();
+    let Some(gravest) = wrong.first() else { return first };
+    let line = first.then(": ").and(&gravest.what);
+    match wrong.len() {
+        1 => line,
+        more => line.then(format!(" and {} more", more - 1)),
+    }
+}
+
+/// What the cache did, and what that was worth.
+fn happened(report: &Report) -> Phrase {
+    match (Basis::of(&report.statistics), &report.statistics) {
+        (Basis::NoServer, _) if report.failure.is_some() => Phrase::strong("sccache: no cache")
             .then(" · the sccache server could not be started, so nothing was cached"),
-        Statistics::NoServer => {
+        (Basis::NoServer, _) => {
             Phrase::strong("sccache: no cache").then(" · no sccache server was started for this job")
         }
-        Statistics::Lost { how, .. } => {
+        (_, Statistics::Lost { last, .. }) => {
             let lost = Phrase::strong("sccache: server lost")
                 .then(" · the sccache server was gone before the end of the job");
-            if how.is_empty() { lost } else { lost.then(": ").then_foreign(how) }
-        }
-        Statistics::Unanswered { how } => Phrase::strong("sccache: no statistics")
-            .then(" · the sccache server did not tell what it did: ")
-            .then_foreign(how),
-        Statistics::Known { stats } => match Verdict::of(&report.statistics) {
-            Verdict::NothingCompiled => Phrase::strong("sccache: nothing compiled")
-                .then(" · the sccache server ran, but no compile request reached it"),
-            Verdict::NothingCacheable => {
-                Phrase::strong("sccache: nothing cacheable").then(format!(" · {}", calls(stats)))
+            match last.as_ref().filter(|last| last.hit_rate_percent().is_some()) {
+                Some(last) => lost.then(format!(
+                    " · last seen: {} hit rate, {}",
+                    hit_rate(last.hit_rate_percent()),
+                    from_cache(last)
+                )),
+                None => lost,
             }
-            _ => measured(report, stats),
-        },
+        }
+        (Basis::NothingCompiled, _) => Phrase::strong("sccache: nothing compiled")
+            .then(" · the sccache server ran, but no compile request reached it"),
+        (_, Statistics::Known { stats }) if stats.hit_rate_percent().is_none() => {
+            Phrase::strong("sccache: nothing cacheable").then(format!(" · {}", calls(stats)))
+        }
+        (_, Statistics::Known { stats }) => measured(report, stats),
+        _ => Phrase::strong("sccache: no statistics").then(" · the sccache server did not tell what it did"),
     }
 }
 
-/// How much a [`Remark`] matters.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Tone {
-    /// Good to know.
-    Note,
-    /// Something is wrong.
-    Warning,
-}
-
-/// A line below the first one.
-#[derive(Clone, Debug)]
-pub(super) struct Remark {
-    /// How much it matters.
-    pub(super) tone: Tone,
-    /// What it says.
-    pub(super) words: Phrase,
-}
-
-/// What stands below the first line: why there is nothing to show, and what is wrong.
-pub(super) fn remarks(report: &Report) -> Vec<Remark> {
-    let mut remarks = Vec::new();
-    let mut say = |tone, words| remarks.push(Remark { tone, words });
-    match &report.statistics {
-        Statistics::NoServer => match &report.failure {
-            Some(failure) => say(Tone::Warning, Phrase::from("the reason: ").then_foreign(failure)),
-            None => say(Tone::Note, "`sccache-step pre` did not run in this job, or did not get that far".into()),
-        },
-        Statistics::Unanswered { .. } => {}
-        Statistics::Lost { last: None, .. } => {
-            say(Tone::Warning, "no statistics were seen before it was lost: what it did is not known".into());
-        }
-        Statistics::Lost { last: Some(last), .. } => {
-            let lookups = last.hits_total().saturating_add(last.misses_total());
-            let seen = match lookups {
-                0 => "no cache hit or miss".to_owned(),
-                _ => format!("{} hit rate, {}", hit_rate(last.hit_rate_percent()), from_cache(last)),
-            };
-            say(Tone::Warning, format!("last seen: {seen}; what came after is not counted").into());
-        }
-        Statistics::Known { stats } if stats.is_empty() => say(
-            Tone::Warning,
-            "no compiler was called through sccache: check that `RUSTC_WRAPPER` or the CMake launcher variables \
-             reach the build and are not overridden"
-                .into(),
-        ),
-        Statistics::Known { stats } if all_missed(stats) => {
-            say(Tone::Note, "nothing came from the cache, as is normal for a first run only".into());
-        }
-        Statistics::Known { .. } => {}
+/// Hit rate, what was saved, what was spent, and the difference.
+fn measured(report: &Report, stats: &Stats) -> Phrase {
+    let rate = hit_rate(stats.hit_rate_percent());
+    let first = Phrase::strong(format!("sccache: {rate} hit rate")).then(format!(" · {}", from_cache(stats)));
+    let spent_ms = report.overhead.pre_ms.saturating_add(report.overhead.post_ms);
+    let saved_secs = match report.saved {
+        Some(saved) if stats.hits_total() > 0 => saved.secs,
+        None if stats.hits_total() > 0 => return first,
+        _ => 0.0,
+    };
+    let saved = if saved_secs > 0.0 {
+        format!(" · about {} of compile time saved", time(saved_secs))
+    } else {
+        " · no compile time saved".into()
+    };
+    if spent_ms == 0 {
+        return first.then(saved);
     }
-    let warnings = warnings(report);
-    if !warnings.is_empty() {
-        say(Tone::Warning, warnings.join(" · ").into());
-    }
-    remarks
-}
-
-fn all_missed(stats: &Stats) -> bool {
-    stats.hits_total() == 0 && stats.misses_total() > 0
+    #[expect(clippy::cast_precision_loss, reason = "shown with a few digits")]
+    let net_secs = saved_secs - spent_ms as f64 / 1000.0;
+    let sign = if net_secs < 0.0 { "−" } else { "" };
+    first.then(format!("{saved}, {} spent: net {sign}{}", time_of_ms(spent_ms), time(net_secs.abs())))
 }
 
 /// What is wrong, a few words each, the gravest first.
 pub(super) fn warnings(report: &Report) -> Vec<String> {
-    let mut wrong = Vec::new();
-    if let Some(stats) = report.statistics.stats() {
-        let rate = stats.hit_rate_percent();
-        if let (Some(rate), Some(minimum)) = (rate, report.min_hit_rate_percent)
-            && rate < minimum
-        {
-            wrong.push(format!("hit rate below the wanted {}", percent(minimum)));
-        }
-        let mut failures = |number: u64, noun: &str, verb: &str| {
-            if number > 0 {
-                wrong.push(format!("{} {verb}", counted(number, noun)));
-            }
-        };
-        let write_failure = if is_read_only(stats) { "not stored: the cache is read-only" } else { "failed" };
-        failures(stats.write_errors, "cache write", write_failure);
-        failures(stats.read_errors_at_least(), "cache read", "failed");
-        failures(stats.timeouts, "cache look-up", "timed out");
-        failures(stats.dist_errors, "distributed compilation", "failed");
-        failures(stats.requests_unsupported_compiler, "call", "of a compiler that sccache does not know");
-    }
-    for (listed, noun) in [(report.incidents.len(), "incident"), (report.troubles.len(), "trouble")] {
-        if listed > 0 {
-            wrong.push(counted(u64::try_from(listed).unwrap_or(u64::MAX), noun));
-        }
-    }
-    wrong
+    let findings = findings::find(report);
+    let wrong = findings.iter().filter(|finding| finding.weight == Weight::Problem);
+    wrong.map(|finding| super::text::plain(&finding.what)).collect()
 }
 
 /// The storage takes no writes; sccache then counts every miss as a failed one.
 pub(super) fn is_read_only(stats: &Stats) -> bool {
     stats.effective_cache_mode.as_deref() == Some("ReadOnly")
-}
-
-fn measured(report: &Report, stats: &Stats) -> Phrase {
-    let rate = hit_rate(stats.hit_rate_percent());
-    let first = Phrase::strong(format!("sccache: {rate} hit rate")).then(format!(" · {}", from_cache(stats)));
-    match report.saved {
-        Some(saved) if stats.hits_total() > 0 && saved.secs > 0.0 => {
-            first.then(format!(" · about {} of compile time saved", time(saved.secs)))
-        }
-        Some(_) if stats.hits_total() > 0 => first.then(" · no compile time saved"),
-        _ => first,
-    }
 }
 
 fn from_cache(stats: &Stats) -> String {

@@ -22,6 +22,10 @@ struct Answer {
     version: Option<String>,
     #[serde(default)]
     effective_cache_mode: Option<String>,
+    #[serde(default)]
+    use_preprocessor_cache_mode: Option<bool>,
+    #[serde(default)]
+    basedirs: Option<Vec<String>>,
 }
 
 /// `compile_requests` is in every version, so it tells sccache's counters from any other object.
@@ -100,6 +104,8 @@ impl Stats {
             max_cache_size_bytes: answer.max_cache_size,
             version: answer.version.unwrap_or_default(),
             effective_cache_mode: answer.effective_cache_mode,
+            preprocessor_mode: answer.use_preprocessor_cache_mode,
+            basedirs: answer.basedirs.unwrap_or_default(),
         })
     }
 }

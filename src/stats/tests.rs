@@ -31,13 +31,15 @@ fn both_forms() -> Vec<(String, Stats, Stats)> {
         .collect()
 }
 
-/// The text rounds averages to 1 ms and sizes to a unit, and 0.19 hides the mode.
+/// The text rounds averages to 1 ms and sizes to a unit, 0.19 hides the mode, and whether the preprocessor is run is
+/// told for a local disk alone.
 fn without_rounded_values(mut stats: Stats) -> Stats {
     stats.write_duration = Duration::ZERO;
     stats.read_hit_duration = Duration::ZERO;
     stats.compile_duration = Duration::ZERO;
     stats.cache_size_bytes = None;
     stats.effective_cache_mode = None;
+    stats.preprocessor_mode = None;
     stats
 }
 
@@ -60,6 +62,8 @@ fn text_and_json_of_a_case_agree() {
     assert!(cases.len() > 40, "the samples have moved");
     for (case, json, text) in cases {
         assert_eq!(without_rounded_values(text.clone()), without_rounded_values(json.clone()), "{case}");
+        let told = text.preprocessor_mode.is_some();
+        assert_eq!(text.preprocessor_mode, json.preprocessor_mode.filter(|_| told), "{case}");
         let apart = |text: Duration, json: Duration, count: u64| {
             text.as_secs_f64() - json.as_secs_f64() <= 0.0011 * count as f64
                 && json.as_secs_f64() - text.as_secs_f64() <= 0.0011 * count as f64

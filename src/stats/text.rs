@@ -86,6 +86,8 @@ impl Reading {
             stats.cache_location = location::without_credentials(found);
         } else if let Some(found) = value(line, "Version (client)") {
             found.clone_into(&mut stats.version);
+        } else if let Some(found) = value(line, "Use direct/preprocessor mode?") {
+            stats.preprocessor_mode = Some(found == "yes");
         } else if let Some(found) = value(line, "Effective cache mode") {
             stats.effective_cache_mode = Some(found.to_owned());
         } else if let Some(found) = value(line, "Cache size") {

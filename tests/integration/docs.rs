@@ -65,6 +65,16 @@ fn generated_tables_are_those_of_the_program() {
 }
 
 #[test]
+fn every_finding_has_its_section_and_every_section_its_finding() {
+    let mut described = all_captures("(?m)^## ([a-z-]+)$", &read("docs/findings.md"));
+    let mut ids: Vec<String> =
+        sccache_step::report::finding_ids().iter().map(|id| (*id).to_owned()).collect();
+    described.sort();
+    ids.sort();
+    assert_eq!(described, ids);
+}
+
+#[test]
 fn action_yml_has_the_inputs_of_the_table() {
     let action = &YamlLoader::load_from_str(&read("action.yml")).unwrap()[0];
     let listed: Vec<(&str, &str, &str)> = action["inputs"]

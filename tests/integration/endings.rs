@@ -36,7 +36,7 @@ fn a_pre_after_a_lost_server_starts_a_new_one() {
     assert_ne!(world.server_pid(), old);
     until("the end of the old supervisor", || is_gone(supervisor));
     let report = world.real(ANY, &["post", "--format", "json"]).run().expect(0).json();
-    assert_eq!(report["verdict"], "nothing-compiled", "{report:#}");
+    assert_eq!(report["basis"], "nothing-compiled", "{report:#}");
     assert_eq!(
         report["incidents"],
         serde_json::json!([]),
@@ -101,7 +101,7 @@ fn a_slow_server_is_waited_for() {
     let program = fake::sccache(&world, "0.16.0", &format!("sleep 1\nexec '{}' \"$@\"", real.display()));
     world.real(ANY, &["pre"]).env("SCCACHE_STEP_SCCACHE", program).run().expect(0);
     let report = world.real(ANY, &["post", "--format", "json"]).run().expect(0).json();
-    assert_eq!(report["verdict"], "nothing-compiled", "{report:#}");
+    assert_eq!(report["basis"], "nothing-compiled", "{report:#}");
 }
 
 #[test]

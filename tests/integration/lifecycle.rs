@@ -136,10 +136,14 @@ fn post_reports_a_lost_server() {
     insta::assert_snapshot!(stats.told(&world), @r"
     exit 1
     stdout:
-    sccache: server lost · the sccache server was gone before the end of the job: the server (pid [pid])
-    was killed by signal 9, as an out-of-memory killer does
-    warning: no statistics were seen before it was lost: what it did is not known
-    warning: 1 trouble
+    sccache: server lost · the sccache server was gone before the end of the job · needs attention
+    warning: the server was lost [server-lost]
+             how it ended: the server (pid [pid]) was killed by signal 9, as an out-of-memory killer
+             does; no statistics were seen before, so what it did is not known
+      help:  give the job more memory if it was killed; else see the end of the server's log
+    warning: 1 trouble [trouble]
+             the first: the sccache server was lost before the end of the job
+      help:  each is told below with its cause and its help
 
     storage          local disk
     sccache version  0.16.0
@@ -158,10 +162,18 @@ fn post_reports_a_lost_server() {
     insta::assert_snapshot!(finished.told(&world), @r"
     exit 0
     stdout:
-    sccache: server lost · the sccache server was gone before the end of the job: the server (pid [pid])
-    was killed by signal 9, as an out-of-memory killer does
-    warning: no statistics were seen before it was lost: what it did is not known
-    warning: 1 incident · 1 trouble
+    sccache: server lost · the sccache server was gone before the end of the job · needs attention: 1
+    incident
+    warning: the server was lost [server-lost]
+             how it ended: the server (pid [pid]) was killed by signal 9, as an out-of-memory killer
+             does; no statistics were seen before, so what it did is not known
+      help:  give the job more memory if it was killed; else see the end of the server's log
+    warning: 1 incident [server-incident]
+             the first: the server (pid [pid]) was killed by signal 9, as an out-of-memory killer does
+      help:  see all of them below; a server that is killed wants more memory or fewer compilers at once
+    warning: 1 trouble [trouble]
+             the first: the sccache server was lost before the end of the job
+      help:  each is told below with its cause and its help
 
     storage          local disk
     sccache version  0.16.0
@@ -187,7 +199,7 @@ fn post_in_json_calls_a_lost_server_lost() {
     world.real(ANY, &["pre"]).run().expect(0);
     leftovers::kill(world.server_pid(), Signal::KILL);
     let report = world.real(ANY, &["post", "--format", "json"]).run().expect(0).json();
-    assert_eq!(report["verdict"], "server-lost", "{report:#}");
+    assert_eq!(report["basis"], "server-lost", "{report:#}");
     assert!(report["hits"].is_null(), "{report:#}");
     assert!(report.to_string().contains("signal 9"), "{report:#}");
 }
@@ -198,7 +210,7 @@ fn a_server_that_lost_its_supervisor_is_stopped_by_post() {
     world.real(ANY, &["pre"]).run().expect(0);
     leftovers::kill(world.supervisor_pid(), Signal::KILL);
     let report = world.real(ANY, &["post", "--format", "json"]).run().expect(0).json();
-    assert_eq!(report["verdict"], "nothing-compiled", "{report:#}");
+    assert_eq!(report["basis"], "nothing-compiled", "{report:#}");
 }
 
 #[test]
@@ -222,7 +234,7 @@ fn a_process_that_only_has_the_pid_is_not_signalled() {
     edited["server"]["supervisor"]["pid"] = other.pid().into();
     std::fs::write(world.state_path(), edited.to_string()).unwrap();
     let report = world.real(ANY, &["post", "--format", "json"]).run().expect(0).json();
-    assert_eq!(report["verdict"], "server-lost", "{report:#}");
+    assert_eq!(report["basis"], "server-lost", "{report:#}");
     assert!(sccache_step::process::identify(other.pid()).is_some(), "another's process was ended");
     other.signal(Signal::KILL);
     other.finish();

@@ -35,7 +35,7 @@ fn cold_then_warm(project: Project, version: &str) {
     let copy = project.copy(&world);
     let units = project.units(&world, &copy);
     let job = job(&world, project, version).within(&copy);
-    for (build, expected, verdict) in [("cold", (0, units), "compiled"), ("warm", (units, 0), "compiled")] {
+    for (build, expected, verdict) in [("cold", (0, units), "healthy"), ("warm", (units, 0), "healthy")] {
         let finished = job.run().expect(0);
         assert_eq!(finished.stdout, project.prints(), "{build} {version}: {finished}");
         for name in ["stats.json", "post.json"] {
