@@ -161,6 +161,9 @@ const fn value_name(kind: Kind) -> &'static str {
         Kind::Duration => "TIME",
         Kind::Bytes => "SIZE",
         Kind::Percent => "PERCENT",
+        Kind::Number => "NUMBER",
+        Kind::Url => "URL",
+        Kind::Storages(_) => "STORAGE",
     }
 }
 

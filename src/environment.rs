@@ -108,6 +108,8 @@ pub struct Environment {
     /// The process whose end means that nobody needs the server any more; `None` where the host itself
     /// cleans up.
     pub watched: Option<ProcessIdentity>,
+    /// Why nothing that this job writes should be used by others; `None` for a job that is to be trusted.
+    pub untrusted: Option<String>,
     /// Where sccache was looked for.
     pub looked: Vec<String>,
     /// When we began, for measuring our own time.
@@ -123,5 +125,39 @@ impl Environment {
     #[must_use]
     pub fn variable(&self, name: &str) -> Option<&str> {
         self.variables.get(name).map(String::as_str).filter(|value| !value.is_empty())
+    }
+}
+
+#[cfg(test)]
+impl Environment {
+    /// A machine with sccache 0.16.0 in PATH, for tests of decisions.
+    pub(crate) fn sample(variables: &[(&str, &str)]) -> Self {
+        let found = FoundSccache {
+            path: "/usr/bin/sccache".into(),
+            version: Version { major: 0, minor: 16, patch: 0 },
+            origin: "PATH",
+        };
+        Self {
+            variables: variables.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect(),
+            search_path: None,
+            system: System::Linux,
+            archive_target: Some("x86_64-unknown-linux-musl"),
+            program: "/opt/sccache-step".into(),
+            workspace: "/work".into(),
+            run_dir: "/temp/run".into(),
+            socket_dir: "/temp/run".into(),
+            state_path: "/temp/run/state.json".into(),
+            saved: SavedState::Absent,
+            default_cache_dir: "/home/ci/.cache/sccache".into(),
+            tool_cache: "/tools".into(),
+            sccache: Some(Ok(found)),
+            installed_program: "/tools/sccache/0.16.0/x64/sccache".into(),
+            watched: None,
+            untrusted: None,
+            looked: vec!["PATH".into()],
+            began: Instant::now(),
+            is_run_dir_throwaway: false,
+            now_unix_ms: 0,
+        }
     }
 }

@@ -69,6 +69,35 @@ pub enum Error {
         /** what it takes */
         accepted: String,
     },
+    /// A variable of sccache has a value that it does not take, or that sccache would take for another.
+    VariableInvalid {
+        /** its name */
+        variable: String,
+        /** the value given */
+        value: String,
+        /** what it takes */
+        accepted: String,
+    },
+    /// Two settings exclude each other.
+    SettingConflict {
+        /** the one */
+        first: String,
+        /** the other */
+        second: String,
+        /** why they do not go together */
+        why: String,
+        /** what to do */
+        remedy: String,
+    },
+    /// This sccache does not know a setting yet.
+    SettingUnsupported {
+        /** the setting */
+        setting: String,
+        /** the first version that knows it */
+        since: String,
+        /** the version in use */
+        version: String,
+    },
     /// A storage lacks a setting that it cannot do without.
     SettingMissing {
         /** the missing input */
@@ -82,7 +111,7 @@ pub enum Error {
         input: &'static str,
         /** the storage it belongs to */
         backend: &'static str,
-        /** the storage in use */
+        /** what is in use */
         cache: String,
     },
     /// No sccache was found, and none may be installed.
@@ -278,9 +307,12 @@ impl Error {
     #[must_use]
     pub fn exit_code(&self) -> ExitCode {
         match self {
-            Self::InputInvalid { .. } | Self::SettingMissing { .. } | Self::SettingUnused { .. } => {
-                ExitCode::Usage
-            }
+            Self::InputInvalid { .. }
+            | Self::VariableInvalid { .. }
+            | Self::SettingConflict { .. }
+            | Self::SettingUnsupported { .. }
+            | Self::SettingMissing { .. }
+            | Self::SettingUnused { .. } => ExitCode::Usage,
             Self::CommandNotFound { .. } => ExitCode::NotFound,
             Self::CommandNotExecutable { .. } => ExitCode::NotExecutable,
             Self::Interrupted { signal } => ExitCode::Command(u8::try_from(128 + signal).unwrap_or(u8::MAX)),

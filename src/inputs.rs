@@ -5,6 +5,8 @@
 //! `INPUT_*`, `SCCACHE_STEP_*`, default. An empty string means "not given". Reads no process environment
 //! itself.
 
+mod setting;
+mod storage;
 mod table;
 mod value;
 
@@ -12,23 +14,15 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
+pub use setting::{Setting, Settings, parse_setting};
+pub use storage::{Cache, ReadOnly, Storage, WritePolicy};
 pub use table::{Input, Kind, TABLE};
 pub use value::{Bytes, variable_names};
 
 use crate::environment::Variables;
 use crate::error::Error;
 use crate::installer::Installer;
-use crate::secret::Secret;
 use crate::version::Version;
-
-/// Which storage the server uses.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Cache {
-    /// A local directory.
-    Disk,
-    /// Azure Blob Storage.
-    Azure,
-}
 
 /// What is made to call sccache.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -89,12 +83,12 @@ pub struct Inputs {
     pub cache_dir: Option<PathBuf>,
     /// `cache-size`.
     pub cache_size: Bytes,
-    /// `azure-connection-string`.
-    pub azure_connection_string: Option<Secret>,
-    /// `azure-container`.
-    pub azure_container: Option<String>,
-    /// `azure-key-prefix`.
-    pub azure_key_prefix: Option<String>,
+    /// `read-only`.
+    pub read_only: ReadOnly,
+    /// `chain-write-policy`.
+    pub chain_write_policy: WritePolicy,
+    /// The settings of the storages, as far as they were given.
+    pub settings: Settings,
     /// `wrap`; empty for `none`.
     pub wrap: Vec<Wrap>,
     /// `startup-timeout`.
@@ -133,12 +127,16 @@ impl Inputs {
                 .list("install-from", &Installer::ALL.map(|installer| (installer.name(), installer)))?,
             install_timeout: given.duration("install-timeout")?,
             allow_unpinned: given.boolean("allow-unpinned")?,
-            cache: given.choice("cache", &[("disk", Cache::Disk), ("azure", Cache::Azure)])?,
+            cache: given.cache()?,
             cache_dir: given.path("cache-dir"),
             cache_size: given.bytes("cache-size")?,
-            azure_connection_string: given.text("azure-connection-string").map(Secret::new),
-            azure_container: given.text("azure-container"),
-            azure_key_prefix: given.text("azure-key-prefix"),
+            read_only: given.choice(
+                "read-only",
+                &[("auto", ReadOnly::Auto), ("true", ReadOnly::Always), ("false", ReadOnly::Never)],
+            )?,
+            chain_write_policy: given
+                .choice("chain-write-policy", &WritePolicy::ALL.map(|policy| (policy.name(), policy)))?,
+            settings: given.settings()?,
             wrap: given.list("wrap", &[("rust", Wrap::Rust), ("cmake", Wrap::Cmake), ("cc", Wrap::Cc)])?,
             startup_timeout: given.duration("startup-timeout")?,
             stop_timeout: given.duration("stop-timeout")?,

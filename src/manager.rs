@@ -6,7 +6,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::backend::Backend;
+use crate::backend::{Access, Backend};
 use crate::environment::Variables;
 use crate::error::Error;
 use crate::host::{self, Output};
@@ -222,7 +222,7 @@ impl SccacheManager {
         if self.log_level != "off" {
             variables.push(("SCCACHE_LOG".into(), format!("sccache={}", self.log_level)));
         }
-        let storage = self.backend.config().variables(version);
+        let storage = self.backend.config().variables(version, &Access::default());
         variables.extend(storage.into_iter().map(|(name, value)| plain(name, value.expose())));
         let socket = directory.join("s");
         let sockets = version >= Version::UNIX_SOCKET
@@ -243,7 +243,7 @@ impl SccacheManager {
     /// The credentials of the storage, for masking in logs.
     #[must_use]
     pub fn secrets(&self) -> Vec<Secret> {
-        self.backend.config().secrets()
+        self.backend.secrets()
     }
 }
 

@@ -4,6 +4,7 @@
 
 mod clues;
 mod job;
+mod trust;
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -88,6 +89,7 @@ pub fn observe(inputs: &Inputs, variables: Variables, host: Host, purpose: Purpo
         tool_cache,
         sccache: found,
         looked,
+        untrusted: trust::untrusted(&variables),
         watched: watched(&variables, host),
         began,
         is_run_dir_throwaway: host == Host::Local || purpose == Purpose::Command,

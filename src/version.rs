@@ -17,6 +17,9 @@ impl Version {
     /// The oldest supported version. Older servers speak no `SCCACHE_STARTUP_NOTIFY` frame that is known here.
     pub const MINIMUM: Self = Self { major: 0, minor: 8, patch: 0 };
 
+    /// Newer than every release: whatever any of them knows.
+    pub const NEWEST: Self = Self { major: u32::MAX, minor: 0, patch: 0 };
+
     /// The first version that can listen on a Unix socket.
     pub const UNIX_SOCKET: Self = Self { major: 0, minor: 9, patch: 0 };
 

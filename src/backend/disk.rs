@@ -4,10 +4,11 @@
 use std::path::{Path, PathBuf};
 
 use super::ServerConfig;
+use super::reader::invalid;
+use super::variables::{Access, Building, ServerVariables};
 use crate::environment::Environment;
 use crate::error::Error;
-use crate::inputs::{Bytes, Inputs};
-use crate::secret::{Secret, ServerValue};
+use crate::inputs::{Bytes, Inputs, Setting, Storage, parse_setting};
 use crate::version::Version;
 
 /// The `disk` storage.
@@ -20,20 +21,26 @@ pub struct Disk {
 }
 
 impl Disk {
+    /// What the inputs say, else sccache's own variables, else the defaults.
     pub(super) fn from_inputs(inputs: &Inputs, environment: &Environment) -> Result<Self, Error> {
-        let azure = [
-            ("azure-container", inputs.azure_container.is_some()),
-            ("azure-connection-string", inputs.azure_connection_string.is_some()),
-            ("azure-key-prefix", inputs.azure_key_prefix.is_some()),
-        ];
-        if let Some((input, _)) = azure.into_iter().find(|(_, given)| *given) {
-            return Err(Error::SettingUnused { input, backend: "azure", cache: "disk".into() });
-        }
         let given = inputs.cache_dir.clone();
         let from_sccache = environment.variable("SCCACHE_DIR").map(PathBuf::from);
         let directory = given.or(from_sccache).unwrap_or_else(|| environment.default_cache_dir.clone());
         // A server resolves a relative path under a directory of its own choice.
-        Ok(Self { directory: environment.workspace.join(directory), size: inputs.cache_size })
+        Ok(Self { directory: environment.workspace.join(directory), size: size(inputs, environment)? })
+    }
+}
+
+/// sccache takes what it does not understand for 10 GiB, without a word.
+fn size(inputs: &Inputs, environment: &Environment) -> Result<Bytes, Error> {
+    let variable = "SCCACHE_CACHE_SIZE";
+    match environment.variable(variable).filter(|_| !inputs.origins.contains_key("cache-size")) {
+        None => Ok(inputs.cache_size),
+        Some(value) => match parse_setting("cache-size", value.trim()) {
+            Ok(Setting::Number(bytes)) => Ok(Bytes(bytes)),
+            Ok(_) => Ok(inputs.cache_size),
+            Err(accepted) => Err(invalid(variable, value, accepted.into())),
+        },
     }
 }
 
@@ -42,18 +49,15 @@ impl ServerConfig for Disk {
         "local disk".into()
     }
 
-    fn variables(&self, _version: Version) -> Vec<(&'static str, ServerValue)> {
-        vec![
-            ("SCCACHE_DIR", ServerValue::Plain(self.directory.to_string_lossy().into_owned())),
-            ("SCCACHE_CACHE_SIZE", ServerValue::Plain(self.size.0.to_string())),
-        ]
+    fn variables(&self, _version: Version, access: &Access) -> ServerVariables {
+        Building::default()
+            .set("SCCACHE_DIR", self.directory.to_string_lossy())
+            .set("SCCACHE_CACHE_SIZE", self.size.0)
+            .access(Storage::Disk, access)
+            .done()
     }
 
     fn directory(&self) -> Option<&Path> {
         Some(&self.directory)
-    }
-
-    fn secrets(&self) -> Vec<Secret> {
-        Vec::new()
     }
 }

@@ -14,8 +14,23 @@ impl Error {
                 format!("it takes {accepted}"),
                 format!("correct `{input}`, or leave it out for its default"),
             ),
+            Self::VariableInvalid { variable, value, accepted } => (
+                format!("the variable `{variable}` does not take `{value}`"),
+                format!("it takes {accepted}"),
+                format!("correct `{variable}`, or leave it out"),
+            ),
+            Self::SettingConflict { first, second, why, remedy } => (
+                format!("`{first}` and `{second}` do not go together"),
+                why.clone(),
+                remedy.clone(),
+            ),
+            Self::SettingUnsupported { setting, since, version } => (
+                format!("`{setting}` needs sccache {since} or newer, and this one is {version}"),
+                "this version does not know it".into(),
+                format!("update sccache, or leave `{setting}` out"),
+            ),
             Self::SettingMissing { input, backend } => (
-                format!("`cache` is `{backend}`, but `{input}` is not given"),
+                format!("the storage is `{backend}`, but `{input}` is not given"),
                 format!("the storage `{backend}` cannot be reached without it"),
                 format!("give `{input}`, or choose another `cache`"),
             ),

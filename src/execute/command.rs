@@ -7,8 +7,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::Work;
+use crate::backend::known_settings;
 use crate::error::Error;
-use crate::inputs::{Kind, TABLE, variable_names};
+use crate::inputs::{Kind, Storage, TABLE, variable_names};
 use crate::outcome::CommandEnd;
 use crate::process::{self, Keyboard};
 
@@ -26,9 +27,7 @@ impl Work<'_> {
                 command.env("PATH", path);
             }
         }
-        // Credentials are the server's alone; whoever wants them in the build gives them another name.
-        let secrets = TABLE.iter().filter(|input| input.kind == Kind::Secret);
-        for name in secrets.flat_map(|input| variable_names(input.name)) {
+        for name in of_the_server() {
             command.env_remove(name);
         }
         let keyboard = process::keyboard();
@@ -69,6 +68,17 @@ impl Work<'_> {
         });
         Ok(())
     }
+}
+
+/// Credentials are the server's alone; whoever wants them in the build gives them another name. What sccache
+/// itself would read goes with them: a client that starts a server of its own shall get a harmless local one.
+/// The variables of the clouds' own tools stay, because the command may use these tools.
+fn of_the_server() -> impl Iterator<Item = String> {
+    let credentials = TABLE.iter().filter(|input| matches!(input.kind, Kind::Secret | Kind::Url));
+    let settings = Storage::ALL.into_iter().flat_map(known_settings).flat_map(|known| known.variables);
+    let settings = settings.filter(|name| name.starts_with("SCCACHE_")).map(|name| (*name).to_owned());
+    let switches = ["SCCACHE_MULTILEVEL_CHAIN", "SCCACHE_GHA_ENABLED"].map(str::to_owned);
+    credentials.flat_map(|input| variable_names(input.name)).chain(settings).chain(switches)
 }
 
 /// Passes on what came since the last time. In the foreground of a terminal, Ctrl-C has reached the command

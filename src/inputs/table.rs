@@ -1,5 +1,9 @@
 //! The table itself: name, default, what it takes, and what it means.
 
+mod storages;
+
+pub(super) use storages::STORAGES;
+
 /// What kind of value an input takes, for its documentation and its flag.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -21,6 +25,12 @@ pub enum Kind {
     Bytes,
     /// A number from 0 to 100.
     Percent,
+    /// A whole number.
+    Number,
+    /// A URL, or several; credentials in it are never shown.
+    Url,
+    /// `auto`, one of the named storages, or several of them as levels.
+    Storages(&'static [&'static str]),
 }
 
 /// One input.
@@ -41,7 +51,24 @@ const fn input(name: &'static str, kind: Kind, default: &'static str, help: &'st
 }
 
 /// All inputs, in the order of the documentation.
-pub const TABLE: &[Input] = &[
+pub const TABLE: &[Input] = &joined::<{ FIRST.len() + STORAGES.len() + LAST.len() }>([FIRST, STORAGES, LAST]);
+
+const fn joined<const N: usize>(parts: [&[Input]; 3]) -> [Input; N] {
+    let mut all = [FIRST[0]; N];
+    let (mut filled, mut part) = (0, 0);
+    while part < parts.len() {
+        let mut row = 0;
+        while row < parts[part].len() {
+            all[filled] = parts[part][row];
+            filled += 1;
+            row += 1;
+        }
+        part += 1;
+    }
+    all
+}
+
+const FIRST: &[Input] = &[
     input(
         "sccache",
         Kind::Path,
@@ -62,17 +89,29 @@ pub const TABLE: &[Input] = &[
         "false",
         "Accept a `sccache-version` without a compiled-in digest",
     ),
-    input("cache", Kind::Choice(&["disk", "azure"]), "disk", "The storage of the cache"),
+    input(
+        "cache",
+        Kind::Storages(&["disk", "s3", "redis", "memcached", "gcs", "gha", "azure", "webdav", "oss", "cos"]),
+        "auto",
+        "The storage of the cache; `auto` is the one whose settings are given, else `disk`; several, as in `disk,redis`, are levels",
+    ),
     input("cache-dir", Kind::Path, "", "The directory of the `disk` cache; without it sccache's own default"),
     input("cache-size", Kind::Bytes, "10G", "The size limit of the `disk` cache"),
     input(
-        "azure-connection-string",
-        Kind::Secret,
-        "",
-        "The connection string of the Azure storage account, for `cache: azure`",
+        "read-only",
+        Kind::Choice(&["auto", "true", "false"]),
+        "auto",
+        "Whether nothing is written to the storage; `auto` is so for a shared storage where the job is not to be trusted",
     ),
-    input("azure-container", Kind::Text, "", "The blob container, for `cache: azure`"),
-    input("azure-key-prefix", Kind::Text, "", "A prefix for the blob names, for `cache: azure`"),
+    input(
+        "chain-write-policy",
+        Kind::Choice(&["all", "l0", "ignore"]),
+        "all",
+        "Which levels a write must reach: `all` is told when one failed, `l0` the first one only, `ignore` none",
+    ),
+];
+
+const LAST: &[Input] = &[
     input(
         "wrap",
         Kind::List(&["rust", "cmake", "cc"]),

@@ -5,7 +5,9 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::table::{Kind, TABLE};
+use super::setting::{Settings, parse_setting};
+use super::storage::{Cache, Storage};
+use super::table::{Kind, STORAGES, TABLE};
 use crate::environment::Variables;
 use crate::error::Error;
 use crate::version::Version;
@@ -135,6 +137,34 @@ impl<'a> Given<'a> {
         }
     }
 
+    /// `auto`, a storage, or the levels of a chain.
+    pub(super) fn cache(&mut self) -> Result<Cache, Error> {
+        let value = self.text("cache").unwrap_or_default();
+        if value == "auto" {
+            return Ok(Cache::Auto);
+        }
+        Storage::parse_levels(&value).map(Cache::Levels).ok_or_else(|| {
+            let names: Vec<String> =
+                Storage::ALL.iter().map(|storage| format!("`{}`", storage.name())).collect();
+            let accepted =
+                format!("`auto`, one of {}, or several of these joined by commas", names.join(", "));
+            invalid("cache", &value, accepted)
+        })
+    }
+
+    /// What was given for the storages.
+    pub(super) fn settings(&mut self) -> Result<Settings, Error> {
+        let mut settings = Settings::new();
+        for input in STORAGES {
+            if let Some(text) = self.text(input.name) {
+                let setting = parse_setting(input.name, &text);
+                let setting = setting.map_err(|accepted| invalid(input.name, &text, accepted.into()))?;
+                settings.insert(input.name, setting);
+            }
+        }
+        Ok(settings)
+    }
+
     /// A version such as `0.16.0`; a leading `v`, as in release tags, is dropped.
     pub(super) fn version(&mut self, name: &'static str) -> Result<Version, Error> {
         let value = self.text(name).unwrap_or_default();
@@ -152,12 +182,13 @@ fn one_of<T>(members: &[(&str, T)]) -> String {
 }
 
 fn invalid(name: &str, value: &str, accepted: String) -> Error {
-    let secret = TABLE.iter().any(|input| input.name == name && input.kind == Kind::Secret);
+    let kind = TABLE.iter().find(|input| input.name == name).map(|input| input.kind);
+    let secret = kind == Some(Kind::Secret) || (kind == Some(Kind::Url) && value.contains('@'));
     let value = if secret { "***".to_owned() } else { value.to_owned() };
     Error::InputInvalid { input: name.to_owned(), value, accepted }
 }
 
-fn parse_duration(text: &str) -> Option<Duration> {
+pub(super) fn parse_duration(text: &str) -> Option<Duration> {
     let (number, factor) = match text.char_indices().last()? {
         (at, 's') => (&text[..at], 1.0),
         (at, 'm') => (&text[..at], 60.0),
@@ -171,7 +202,7 @@ fn parse_duration(text: &str) -> Option<Duration> {
 
 /// sccache itself takes junk such as `5GiB` for 10 GiB without a word, so sizes are parsed here and handed
 /// to it as a number of bytes.
-fn parse_bytes(text: &str) -> Option<Bytes> {
+pub(super) fn parse_bytes(text: &str) -> Option<Bytes> {
     let unit_at = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     let (number, unit) = text.split_at(unit_at);
     let power = match unit.trim() {

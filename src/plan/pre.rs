@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::exports::push_exports;
 use super::server::plan_server;
 use super::{OnFailure, Plan, Step};
-use crate::backend::Backend;
+use crate::backend;
 use crate::environment::{Environment, SavedState};
 use crate::error::Error;
 use crate::inputs::Inputs;
@@ -51,8 +51,9 @@ pub(super) fn start(inputs: &Inputs, environment: &Environment, phase: &'static 
         }
         SavedState::Present { .. } | SavedState::Absent => {}
     }
-    let backend = Backend::choose(inputs, environment)?;
-    let secrets = backend.config().secrets();
+    let storage = backend::choose(inputs, environment, planned_version(inputs, environment))?;
+    plan.notices.extend(storage.notices.iter().cloned());
+    let secrets = storage.backend.secrets();
     if !secrets.is_empty() {
         plan.push(Step::Mask(secrets), "no credential may be printed", OnFailure::Warn);
     }
@@ -68,18 +69,25 @@ pub(super) fn start(inputs: &Inputs, environment: &Environment, phase: &'static 
         push_state(&mut plan, inputs, environment);
         return Ok(plan);
     };
-    if let Some(directory) = backend.config().directory() {
+    if let Some(directory) = storage.backend.config().directory() {
         let reason =
             origin(inputs, "cache-dir", "the server notices a bad directory only at the first compile");
         plan.push(Step::PrepareCacheDirectory(directory.to_owned()), reason, OnFailure::LeaveOutCache);
     }
-    let server = plan_server(inputs, environment, &backend, version);
+    let server = plan_server(inputs, environment, &storage, version);
     let address_name = server.address.address.variable().0;
-    let reason = origin(inputs, "cache", "`cache` is `disk` by default");
-    plan.push(Step::StartServer(Box::new(server)), reason, OnFailure::LeaveOutCache);
+    plan.push(Step::StartServer(Box::new(server)), storage.reason, OnFailure::LeaveOutCache);
     push_state(&mut plan, inputs, environment);
     push_exports(&mut plan, inputs, environment, &program, address_name);
     Ok(plan)
+}
+
+/// The version that the server will have, as far as it can be known beforehand.
+fn planned_version(inputs: &Inputs, environment: &Environment) -> Version {
+    match &environment.sccache {
+        Some(Ok(found)) => found.version,
+        _ => inputs.sccache_version,
+    }
 }
 
 /// The step that gives us an sccache, where it will be, and which version; `None` when there is none to be had.

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::backend::Backend;
+use crate::backend::Choice;
 use crate::environment::{Environment, System, Variables};
 use crate::inputs::Inputs;
 use crate::secret::{Secret, ServerValue};
@@ -81,10 +81,9 @@ const PASSED_ON: &[&str] = &[
 pub(super) fn plan_server(
     inputs: &Inputs,
     environment: &Environment,
-    backend: &Backend,
+    storage: &Choice,
     version: Version,
 ) -> PlannedServer {
-    let config = backend.config();
     let mut variables = passed_on(&environment.variables);
     let own = [
         ("SCCACHE_START_SERVER", "1".to_owned()),
@@ -101,12 +100,12 @@ pub(super) fn plan_server(
         let level = format!("sccache={}", inputs.log_level);
         variables.push(("SCCACHE_LOG".into(), ServerValue::Plain(level)));
     }
-    variables.extend(config.variables(version).into_iter().map(|(name, value)| (name.to_owned(), value)));
+    variables.extend(storage.variables(version).into_iter().map(|(name, value)| (name.to_owned(), value)));
     let log = inputs.log_file.clone().unwrap_or_else(|| PathBuf::from("server.log"));
     PlannedServer {
         address: plan_address(environment, version),
-        storage: config.description(),
-        cache_dir: config.directory().map(ToOwned::to_owned),
+        storage: storage.description(),
+        cache_dir: storage.backend.config().directory().map(ToOwned::to_owned),
         variables,
         log: if inputs.log_file.is_some() {
             environment.workspace.join(log)

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Instant;
 
 use insta::assert_snapshot;
 
@@ -21,32 +20,7 @@ fn inputs(flags: &[(&str, &str)]) -> Inputs {
 }
 
 fn environment(variables: &[(&str, &str)]) -> Environment {
-    let found = FoundSccache {
-        path: "/usr/bin/sccache".into(),
-        version: Version { major: 0, minor: 16, patch: 0 },
-        origin: "PATH",
-    };
-    Environment {
-        variables: variables.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect(),
-        search_path: None,
-        system: System::Linux,
-        archive_target: Some("x86_64-unknown-linux-musl"),
-        program: "/opt/sccache-step".into(),
-        workspace: "/work".into(),
-        run_dir: "/temp/run".into(),
-        socket_dir: "/temp/run".into(),
-        state_path: "/temp/run/state.json".into(),
-        saved: SavedState::Absent,
-        default_cache_dir: "/home/ci/.cache/sccache".into(),
-        tool_cache: "/tools".into(),
-        sccache: Some(Ok(found)),
-        installed_program: "/tools/sccache/0.16.0/x64/sccache".into(),
-        watched: None,
-        looked: vec!["PATH".into()],
-        began: Instant::now(),
-        is_run_dir_throwaway: false,
-        now_unix_ms: 0,
-    }
+    Environment::sample(variables)
 }
 
 fn state(phase: Phase) -> Box<State> {

@@ -190,7 +190,7 @@ fn action_yml_has_the_inputs_of_the_table() {
 fn every_variable_of_ours_that_is_written_somewhere_is_an_input() {
     let inputs: BTreeSet<String> = TABLE.iter().map(|input| variable_names(input.name)[1].clone()).collect();
     let of_the_template = ["SCCACHE_STEP_PROGRAM".to_owned(), "SCCACHE_STEP_INPUT".to_owned()];
-    let name = Regex::new(r"SCCACHE_STEP_[A-Z_]*[A-Z]").unwrap();
+    let name = Regex::new(r"SCCACHE_STEP_[A-Z0-9_]*[A-Z0-9]").unwrap();
     let mut texts = vec!["README.md".into(), "gitlab/sccache-step.yml".into(), "action.yml".into()];
     let docs = std::fs::read_dir(repository().join("docs")).into_iter().flatten();
     texts.extend(docs.map(|entry| entry.unwrap().path()).filter(|path| path.is_file()));

@@ -38,12 +38,12 @@ fn wrong_values_name_input_value_and_what_it_takes() {
     (exit 2)
     stderr:
     error: input `cache` does not take `tape`
-    cause: it takes `disk`, `azure`
+    cause: it takes `auto`, one of `s3`, `redis`, `memcached`, `gcs`, `gha`, `azure`, `webdav`, `oss`, `cos`, `disk`, or several of these joined by commas
     help:  correct `cache`, or leave it out for its default
     --- github
     exit 2
     stderr:
-    ::error title=sccache-step::input `cache` does not take `tape`%0Acause: it takes `disk`, `azure`%0Ahelp:  correct `cache`, or leave it out for its default
+    ::error title=sccache-step::input `cache` does not take `tape`%0Acause: it takes `auto`, one of `s3`, `redis`, `memcached`, `gcs`, `gha`, `azure`, `webdav`, `oss`, `cos`, `disk`, or several of these joined by commas%0Ahelp:  correct `cache`, or leave it out for its default
     ");
     insta::assert_snapshot!(local(&world, &with("--cache-size", "10 bananas")), @r"
     exit 2
@@ -135,7 +135,7 @@ fn settings_of_storages_are_checked_before_anything_is_done() {
     stdout:
     (exit 2)
     stderr:
-    error: `cache` is `azure`, but `azure-connection-string` is not given
+    error: the storage is `azure`, but `azure-connection-string` is not given
     cause: the storage `azure` cannot be reached without it
     help:  give `azure-connection-string`, or choose another `cache`
     ");
@@ -144,7 +144,7 @@ fn settings_of_storages_are_checked_before_anything_is_done() {
     stdout:
     (exit 2)
     stderr:
-    error: `cache` is `azure`, but `azure-container` is not given
+    error: the storage is `azure`, but `azure-container` is not given
     cause: the storage `azure` cannot be reached without it
     help:  give `azure-container`, or choose another `cache`
     ");
@@ -171,9 +171,9 @@ fn settings_of_storages_are_checked_before_anything_is_done() {
     stdout:
     (exit 2)
     stderr:
-    error: `azure-container` is given, but `cache` is `disk`
-    cause: `azure-container` belongs to the storage `azure` and would be ignored
-    help:  set `cache` to `azure`, or leave `azure-container` out
+    error: the storage is `azure`, but `azure-connection-string` is not given
+    cause: the storage `azure` cannot be reached without it
+    help:  give `azure-connection-string`, or choose another `cache`
     ");
     let finished = world.step(&["pre"]).env("SCCACHE_STEP_AZURE_CONNECTION_STRING", key).run().expect(2);
     assert!(!finished.stderr.contains("c2VjcmV0"), "{finished}");

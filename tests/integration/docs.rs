@@ -53,11 +53,11 @@ fn input_names() -> BTreeSet<&'static str> {
 #[test]
 fn generated_tables_are_those_of_the_program() {
     for (path, name, body) in blocks::all() {
-        let page = read(path);
+        let page = read(&path);
         let wanted =
-            blocks::replaced(&page, name, &body).unwrap_or_else(|| panic!("{path} has no block {name}"));
+            blocks::replaced(&page, &name, &body).unwrap_or_else(|| panic!("{path} has no block {name}"));
         if page != wanted && std::env::var_os("UPDATE_DOCS").is_some() {
-            std::fs::write(root().join(path), &wanted).unwrap();
+            std::fs::write(root().join(&path), &wanted).unwrap();
         } else {
             assert!(page == wanted, "{path}: block `{name}` is out of date; run the test with UPDATE_DOCS=1");
         }
@@ -161,7 +161,7 @@ fn every_variable_of_ours_that_is_named_is_read() {
         files.push(Page { path: path.into(), text: read(path) });
     }
     for page in files {
-        for name in all_captures("SCCACHE_STEP_([A-Z_]*[A-Z])", &page.text) {
+        for name in all_captures("SCCACHE_STEP_([A-Z0-9_]*[A-Z0-9])", &page.text) {
             let name = format!("SCCACHE_STEP_{name}");
             assert!(known.contains(&name), "{}: nothing reads `{name}`", page.path.display());
         }

@@ -23,6 +23,22 @@ fn all() -> Vec<Error> {
             value: "tape".into(),
             accepted: "`disk`, `azure`".into(),
         },
+        Error::VariableInvalid {
+            variable: "SCCACHE_CACHE_SIZE".into(),
+            value: "5 gigs".into(),
+            accepted: "a size such as `10G`".into(),
+        },
+        Error::SettingConflict {
+            first: "s3".into(),
+            second: "redis".into(),
+            why: "both are set up".into(),
+            remedy: "set `cache` to one of them".into(),
+        },
+        Error::SettingUnsupported {
+            setting: "s3-kms".into(),
+            since: "0.17.0".into(),
+            version: "0.16.0".into(),
+        },
         Error::SettingMissing { input: "azure-container", backend: "azure" },
         Error::SettingUnused { input: "cache-dir", backend: "disk", cache: "azure".into() },
         Error::SccacheMissing { looked: vec!["PATH".into(), "the tool cache `/t`".into()] },
@@ -98,7 +114,16 @@ fn every_error_tells_what_why_and_what_to_do() {
     InputInvalid (2): input `cache` does not take `tape`
     cause: it takes `disk`, `azure`
     help:  correct `cache`, or leave it out for its default
-    SettingMissing (2): `cache` is `azure`, but `azure-container` is not given
+    VariableInvalid (2): the variable `SCCACHE_CACHE_SIZE` does not take `5 gigs`
+    cause: it takes a size such as `10G`
+    help:  correct `SCCACHE_CACHE_SIZE`, or leave it out
+    SettingConflict (2): `s3` and `redis` do not go together
+    cause: both are set up
+    help:  set `cache` to one of them
+    SettingUnsupported (2): `s3-kms` needs sccache 0.17.0 or newer, and this one is 0.16.0
+    cause: this version does not know it
+    help:  update sccache, or leave `s3-kms` out
+    SettingMissing (2): the storage is `azure`, but `azure-container` is not given
     cause: the storage `azure` cannot be reached without it
     help:  give `azure-container`, or choose another `cache`
     SettingUnused (2): `cache-dir` is given, but `cache` is `azure`
@@ -195,7 +220,10 @@ fn every_error_is_one_annotation_on_github() {
     assert!(told.iter().all(|line| !line.contains('\n')), "{told:#?}");
     insta::assert_snapshot!(told.join("\n"), @r"
     ::warning title=sccache-step::input `cache` does not take `tape`%0Acause: it takes `disk`, `azure`%0Ahelp:  correct `cache`, or leave it out for its default
-    ::warning title=sccache-step::`cache` is `azure`, but `azure-container` is not given%0Acause: the storage `azure` cannot be reached without it%0Ahelp:  give `azure-container`, or choose another `cache`
+    ::warning title=sccache-step::the variable `SCCACHE_CACHE_SIZE` does not take `5 gigs`%0Acause: it takes a size such as `10G`%0Ahelp:  correct `SCCACHE_CACHE_SIZE`, or leave it out
+    ::warning title=sccache-step::`s3` and `redis` do not go together%0Acause: both are set up%0Ahelp:  set `cache` to one of them
+    ::warning title=sccache-step::`s3-kms` needs sccache 0.17.0 or newer, and this one is 0.16.0%0Acause: this version does not know it%0Ahelp:  update sccache, or leave `s3-kms` out
+    ::warning title=sccache-step::the storage is `azure`, but `azure-container` is not given%0Acause: the storage `azure` cannot be reached without it%0Ahelp:  give `azure-container`, or choose another `cache`
     ::warning title=sccache-step::`cache-dir` is given, but `cache` is `azure`%0Acause: `cache-dir` belongs to the storage `disk` and would be ignored%0Ahelp:  set `cache` to `disk`, or leave `cache-dir` out
     ::warning title=sccache-step::no sccache was found, and none may be installed%0Acause: looked at PATH, the tool cache `/t`; `install-from` is `none`%0Ahelp:  install sccache, name it with `sccache`, or allow an installer in `install-from`
     ::warning title=sccache-step::`/bin/sccache` cannot be used as sccache%0Acause: `--version` says `hello`%0Ahelp:  name a working sccache with `sccache`, or remove this one from PATH

@@ -2,21 +2,29 @@
 
 use std::fmt::Write as _;
 
+use sccache_step::backend::known_settings;
 use sccache_step::error::ExitCode;
-use sccache_step::inputs::{Input, Kind, TABLE};
+use sccache_step::inputs::{Input, Kind, Storage, TABLE};
+use sccache_step::version::Version;
 use yaml_rust2::YamlLoader;
 
 const END: &str = "<!-- end of generated -->";
 
 /// Every block: page, name, content.
-pub(super) fn all() -> Vec<(&'static str, &'static str, String)> {
-    vec![
+pub(super) fn all() -> Vec<(String, String, String)> {
+    let pages = [
         ("README.md", "inputs", inputs()),
         ("README.md", "outputs", outputs()),
         ("README.md", "exit-codes", exit_codes()),
         ("docs/inputs.md", "inputs-in-full", inputs_in_full()),
         ("docs/exit-codes.md", "exit-codes", exit_codes()),
-    ]
+    ];
+    let pages = pages.map(|(path, name, body)| (path.to_owned(), name.to_owned(), body));
+    let storages = Storage::ALL.into_iter().filter(|storage| *storage != Storage::Disk).map(|storage| {
+        let name = storage.name();
+        (format!("docs/backends/{name}.md"), format!("settings-{name}"), settings(storage))
+    });
+    pages.into_iter().chain(storages).collect()
 }
 
 /// The page with this content between the markers of that name; `None` without such markers.
@@ -29,7 +37,9 @@ pub(super) fn replaced(page: &str, name: &str, body: &str) -> Option<String> {
 
 fn inputs() -> String {
     let mut table = String::from("| input | default | meaning |\n|---|---|---|\n");
-    for Input { name, default, help, .. } in TABLE {
+    // The settings of a storage are on its own page.
+    let is_of_storage = |name: &str| Storage::ALL.iter().any(|s| *s != Storage::Disk && s.owns(name));
+    for Input { name, default, help, .. } in TABLE.iter().filter(|input| !is_of_storage(input.name)) {
         let default = if default.is_empty() { String::new() } else { format!("`{default}`") };
         writeln!(table, "| [`{name}`](docs/inputs.md#{name}) | {default} | {} |", cell(help)).unwrap();
     }
@@ -65,7 +75,30 @@ fn takes(kind: Kind) -> String {
         Kind::Duration => "a time".into(),
         Kind::Bytes => "a size".into(),
         Kind::Percent => "a percentage".into(),
+        Kind::Number => "a whole number".into(),
+        Kind::Url => "a URL".into(),
+        Kind::Storages(names) => format!("`auto`, one of {}, or several of these", named(names)),
     }
+}
+
+/// The settings of a storage: its inputs, what gives them otherwise, and the first sccache that knows them.
+fn settings(storage: Storage) -> String {
+    let mut table =
+        String::from("| input | takes | when it is not given | needs sccache |\n|---|---|---|---|\n");
+    for known in known_settings(storage) {
+        let input = TABLE.iter().find(|input| input.name == known.input).unwrap();
+        let variables: Vec<String> = known.variables.iter().map(|name| format!("`{name}`")).collect();
+        let else_from = if variables.is_empty() { "not set".into() } else { variables.join(", else ") };
+        let since = if known.since > Version::MINIMUM { known.since.to_string() } else { String::new() };
+        writeln!(
+            table,
+            "| [`{name}`](../inputs.md#{name}) | {} | {else_from} | {since} |",
+            takes(input.kind),
+            name = input.name
+        )
+        .unwrap();
+    }
+    table
 }
 
 fn outputs() -> String {
