@@ -12,6 +12,7 @@
 //! As a library: [`SccacheManager`] starts and stops a server, [`SccacheTask`] does so for a scope.
 
 pub mod backend;
+pub mod bundle;
 pub mod cli;
 pub mod environment;
 pub mod error;

@@ -11,7 +11,7 @@ mod probe;
 mod startup;
 
 pub use digests::Digests;
-pub use install::{Installed, Order, Progress, Silent, Terminal, install};
+pub use install::{Installed, Order, Progress, Silent, Terminal, install, proxy};
 pub use locate::{in_tool_cache, on_path, tool_cache_program};
 pub use memory::{recall, remember};
 pub use probe::{ask, probe_environment};

@@ -13,8 +13,13 @@ use crate::support::tools::repository;
 const VALUES: &[&str] =
     &["secret", "version", "installer", "error", "exports", "stats", "state", "environment"];
 const DECISIONS: &[&str] = &["inputs", "backend", "plan", "outcome", "report"];
-const HANDS: &[(&str, &[&str])] =
-    &[("process", &[]), ("host", &[]), ("sccache", &["process"]), ("server", &["process", "sccache"])];
+const HANDS: &[(&str, &[&str])] = &[
+    ("process", &[]),
+    ("host", &[]),
+    ("sccache", &["process"]),
+    ("server", &["process", "sccache"]),
+    ("bundle", &["process", "sccache"]),
+];
 const CONDUCTORS: &[(&str, &[&str])] =
     &[("observe", &[]), ("execute", &[]), ("manager", &["execute", "observe"])];
 const DOOR: &[&str] = &["cli", "phases", "lib", "main"];

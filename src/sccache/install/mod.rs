@@ -22,6 +22,7 @@ use std::time::Duration;
 use anyhow::{Context as _, ensure};
 
 pub use progress::{Progress, Silent, Terminal};
+pub use proxy::proxy;
 
 use super::digests::Digests;
 use super::locate;

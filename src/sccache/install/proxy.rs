@@ -11,7 +11,7 @@ use crate::environment::Variables;
 ///
 /// # Errors
 /// When the variable holds no proxy that is understood; its value, which may have a password, is not said.
-pub(super) fn proxy(variables: &Variables, secure: bool) -> anyhow::Result<Option<Proxy>> {
+pub fn proxy(variables: &Variables, secure: bool) -> anyhow::Result<Option<Proxy>> {
     let names = if secure { ["https_proxy", "HTTPS_PROXY"] } else { ["http_proxy", "HTTP_PROXY"] };
     let given = names.iter().chain(&["all_proxy", "ALL_PROXY"]).find_map(|name| {
         variables.get(*name).filter(|value| !value.trim().is_empty()).map(|value| (*name, value.trim()))

@@ -1,0 +1,289 @@
+//! One layer, out of a store and into the cache directory: in one stream, or in parts side by side.
+//!
+//! The first request brings the index and as many objects as fit; the rest is asked for in parts that begin and end
+//! with objects, so that each part is unpacked while it comes and nothing waits for anything else. Objects that are
+//! there already, or no longer in force, are not asked for. A store that ignores ranges is read in one stream.
+
+use std::io::Read;
+use std::ops::Range;
+use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use anyhow::{anyhow, ensure};
+
+use super::index::{Digest, Entry, HEADER_BYTES, Index, Parent};
+use super::store::{Opened, Source};
+use super::unpack::{self, BUFFER_BYTES, Target, Trouble};
+use super::view::Arrival;
+use super::{Halt, Listener};
+
+/// How much the first request asks for, in bytes. Longer than the longest index.
+const FIRST_BYTES: u64 = 32 << 20;
+
+/// How much a part has at most, unless one object is longer, and how many are under way at once.
+const PART_BYTES: u64 = 16 << 20;
+const PARTS_AT_ONCE: usize = 6;
+
+/// A gap of this length in what is wanted is worth a request of its own, in bytes.
+const GAP_BYTES: u64 = 1 << 20;
+
+/// How often the same bytes are asked for.
+const TRIES: usize = 3;
+
+/// Why a layer did not come, or not all of it.
+#[derive(Debug)]
+pub(super) enum Broken {
+    /// It is not what it should be: nothing of it will ever be of use.
+    Corrupt(anyhow::Error),
+    /// It may come another time.
+    Passing(anyhow::Error),
+    /// The disk takes no more.
+    Disk(std::io::Error),
+}
+
+/// What is fetched, and for whom.
+pub(super) struct Fetch<'a> {
+    pub(super) source: &'a dyn Source,
+    pub(super) target: &'a Target,
+    pub(super) halt: &'a Halt,
+    pub(super) listener: &'a dyn Listener,
+}
+
+/// A layer whose index has come.
+#[derive(Debug)]
+pub(super) struct Arriving {
+    pub(super) index: Index,
+    pub(super) digest: Digest,
+    /// What became of each object; see [`Arriving::arrivals`].
+    states: Vec<AtomicU8>,
+    /// When each was used last, 0 for one that is dropped.
+    used_ms: Vec<u64>,
+    /// Where the first object begins.
+    front_bytes: u64,
+}
+
+const MISSING: u8 = 0;
+const THERE: u8 = 1;
+const WRONG: u8 = 2;
+/// There is no room for it; it stays where it is.
+const UNWANTED: u8 = 3;
+
+impl Arriving {
+    fn new(
+        index: Index,
+        digest: Digest,
+        front_bytes: u64,
+        used_ms: Option<Vec<u64>>,
+    ) -> anyhow::Result<Self> {
+        let own = || index.objects.iter().map(|entry| entry.used_ms.max(1)).collect();
+        let used_ms: Vec<u64> = used_ms.unwrap_or_else(own);
+        ensure!(used_ms.len() == index.objects.len(), "it has another number of objects than the head says");
+        let states = index.objects.iter().map(|_| AtomicU8::new(MISSING)).collect();
+        Ok(Self { index, digest, states, used_ms, front_bytes })
+    }
+
+    /// What became of each object so far.
+    pub(super) fn arrivals(&self) -> Vec<Arrival> {
+        let states = self.states.iter().map(|state| match state.load(Ordering::Acquire) {
+            THERE => Arrival::There,
+            WRONG => Arrival::Wrong,
+            _ => Arrival::Missing,
+        });
+        states.collect()
+    }
+
+    /// As a head would list it.
+    pub(super) fn listed(&self, key: &str) -> Parent {
+        let (key, used_ms) = (key.to_owned(), self.used_ms.clone());
+        Parent { key, digest: self.digest, bytes: self.index.object_bytes(), used_ms }
+    }
+
+    fn note(&self, number: usize, state: u8) {
+        self.states[number].store(state, Ordering::Release);
+    }
+
+    fn is_wanted(&self, number: usize) -> bool {
+        self.used_ms[number] > 0 && self.states[number].load(Ordering::Acquire) == MISSING
+    }
+}
+
+/// What one request brings: objects by number, from the place of the first to the end of the last.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Part {
+    objects: Range<usize>,
+    bytes: Range<u64>,
+}
+
+impl Fetch<'_> {
+    /// Fetches a layer. `promised` is what the head says of an older one. `begun` is called as soon as the index has
+    /// come and been believed, before any object is put in its place.
+    pub(super) fn layer(
+        &self,
+        promised: Option<&Parent>,
+        begun: impl FnOnce(Arriving) -> std::sync::Arc<Arriving>,
+    ) -> Result<(), Broken> {
+        let opened = self.source.read(0, FIRST_BYTES).map_err(Broken::Passing)?;
+        let Opened { mut stream, is_part, total_bytes } = opened;
+        let front = unpack::front(&mut *stream, promised.map(|parent| parent.digest));
+        let (header, index) = front.map_err(|error| self.broken(error))?;
+        let front_bytes = HEADER_BYTES as u64 + header.index_bytes;
+        let whole = front_bytes.saturating_add(index.object_bytes());
+        if total_bytes.is_some_and(|total| total != whole) {
+            return Err(Broken::Corrupt(anyhow!(
+                "it is {} bytes long instead of {whole}",
+                total_bytes.unwrap_or(0)
+            )));
+        }
+        let used_ms = promised.map(|parent| parent.used_ms.clone());
+        let arriving = Arriving::new(index, header.digest, front_bytes, used_ms).map_err(Broken::Corrupt)?;
+        let arriving = begun(arriving);
+        self.leave_out(&arriving);
+        let ends = ends(&arriving);
+        let in_first = if is_part { ends.partition_point(|end| *end <= FIRST_BYTES) } else { ends.len() };
+        let all = 0..in_first;
+        // A transfer that breaks off is taken up below.
+        let mut last = self.objects(&arriving, all, &mut *stream).err();
+        drop(stream);
+        for _ in 1..TRIES {
+            match last {
+                Some(Broken::Passing(_)) | None => {}
+                Some(broken) => return Err(broken),
+            }
+            let parts = parts(&arriving, &ends);
+            if parts.is_empty() {
+                return Ok(());
+            }
+            if let Some(Broken::Passing(_)) = last {
+                self.halt.rest(Duration::from_millis(300)).map_err(Broken::Passing)?;
+            }
+            last = if is_part {
+                self.side_by_side(&arriving, &parts).err()
+            } else {
+                self.once_more(&arriving).err()
+            };
+        }
+        match last {
+            Some(broken) => Err(broken),
+            None if parts(&arriving, &ends).is_empty() => Ok(()),
+            None => Err(Broken::Passing(anyhow!("not all of it came"))),
+        }
+    }
+
+    /// A stream that ends or fails early is not the fault of what it carries.
+    fn broken(&self, error: anyhow::Error) -> Broken {
+        let is_cut = error.downcast_ref::<std::io::Error>().is_some();
+        if is_cut { Broken::Passing(error) } else { Broken::Corrupt(error) }
+    }
+
+    /// What is there already has arrived; what would be too much never will.
+    fn leave_out(&self, arriving: &Arriving) {
+        let (mut objects, mut bytes) = (0_u64, 0_u64);
+        for (number, entry) in arriving.index.objects.iter().enumerate() {
+            if !arriving.is_wanted(number) {
+                continue;
+            }
+            if self.target.has(entry) {
+                arriving.note(number, THERE);
+            } else if self.target.allow(entry.bytes) {
+                objects += 1;
+                bytes += entry.bytes;
+            } else {
+                arriving.note(number, UNWANTED);
+            }
+        }
+        self.listener.expect(objects, bytes);
+    }
+
+    fn once_more(&self, arriving: &Arriving) -> Result<(), Broken> {
+        let opened = self.source.read(0, u64::MAX).map_err(Broken::Passing)?;
+        let mut stream = opened.stream;
+        let mut buffer = vec![0; BUFFER_BYTES];
+        let passed = unpack::pass_over(&mut *stream, arriving.front_bytes, &mut buffer);
+        passed.map_err(|error| Broken::Passing(error.into()))?;
+        self.objects(arriving, 0..arriving.index.objects.len(), &mut *stream)
+    }
+
+    fn side_by_side(&self, arriving: &Arriving, parts: &[Part]) -> Result<(), Broken> {
+        let next = AtomicUsize::new(0);
+        let work = || {
+            while let Some(part) = parts.get(next.fetch_add(1, Ordering::Relaxed)) {
+                let opened = self.source.read(part.bytes.start, part.bytes.end - part.bytes.start);
+                let mut opened = opened.map_err(Broken::Passing)?;
+                if !opened.is_part {
+                    return Err(Broken::Passing(anyhow!("the store no longer sends parts")));
+                }
+                self.objects(arriving, part.objects.clone(), &mut *opened.stream)?;
+            }
+            Ok(())
+        };
+        let results: Vec<Result<(), Broken>> = std::thread::scope(|scope| {
+            let workers: Vec<_> = (0..PARTS_AT_ONCE.min(parts.len())).map(|_| scope.spawn(work)).collect();
+            let panicked = |_| Err(Broken::Passing(anyhow!("a transfer panicked")));
+            workers.into_iter().map(|worker| worker.join().unwrap_or_else(panicked)).collect()
+        });
+        results.into_iter().collect()
+    }
+
+    /// Unpacks consecutive objects from a stream that begins with the first of them.
+    fn objects(
+        &self,
+        arriving: &Arriving,
+        numbers: Range<usize>,
+        stream: &mut dyn Read,
+    ) -> Result<(), Broken> {
+        let mut buffer = vec![0; BUFFER_BYTES];
+        // What follows the last one that is wanted need not be read at all.
+        let last = numbers.clone().rev().find(|number| arriving.is_wanted(*number));
+        let Some(last) = last else { return Ok(()) };
+        for number in numbers.start..=last {
+            self.halt.check().map_err(Broken::Passing)?;
+            let entry: &Entry = &arriving.index.objects[number];
+            if !arriving.is_wanted(number) {
+                let passed = unpack::pass_over(stream, entry.bytes, &mut buffer);
+                passed.map_err(|error| Broken::Passing(error.into()))?;
+                continue;
+            }
+            match self.target.place(entry, arriving.used_ms[number], stream, &mut buffer) {
+                Ok(()) => {
+                    arriving.note(number, THERE);
+                    self.listener.arrived(entry.bytes);
+                }
+                Err(Trouble::Wrong) => arriving.note(number, WRONG),
+                Err(Trouble::Stream(error)) => return Err(Broken::Passing(error.into())),
+                Err(Trouble::Disk(error)) => return Err(Broken::Disk(error)),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Where each object ends in the layer.
+fn ends(arriving: &Arriving) -> Vec<u64> {
+    let mut end = arriving.front_bytes;
+    let ends = arriving.index.objects.iter().map(|entry| {
+        end += entry.bytes;
+        end
+    });
+    ends.collect()
+}
+
+/// The requests that bring what is still wanted.
+fn parts(arriving: &Arriving, ends: &[u64]) -> Vec<Part> {
+    let mut parts: Vec<Part> = Vec::new();
+    for (number, entry) in arriving.index.objects.iter().enumerate() {
+        if !arriving.is_wanted(number) {
+            continue;
+        }
+        let bytes = ends[number] - entry.bytes..ends[number];
+        match parts.last_mut() {
+            Some(part)
+                if bytes.end - part.bytes.start <= PART_BYTES && bytes.start - part.bytes.end < GAP_BYTES =>
+            {
+                part.objects.end = number + 1;
+                part.bytes.end = bytes.end;
+            }
+            _ => parts.push(Part { objects: number..number + 1, bytes }),
+        }
+    }
+    parts
+}
