@@ -118,6 +118,8 @@ pub struct Environment {
     pub is_run_dir_throwaway: bool,
     /// Now, in milliseconds since 1970 (UTC).
     pub now_unix_ms: u64,
+    /// Which job this is.
+    pub job: Job,
 }
 
 impl Environment {
@@ -158,6 +160,7 @@ impl Environment {
             began: Instant::now(),
             is_run_dir_throwaway: false,
             now_unix_ms: 0,
+            job: Job::default(),
         }
     }
 }

@@ -258,6 +258,15 @@ pub enum Error {
         /** why not */
         source: anyhow::Error,
     },
+    /// A file that the report is made of (the server's log, a baseline, another report) cannot be read.
+    FileUnreadable {
+        /** what it is for */
+        purpose: &'static str,
+        /** the file */
+        path: PathBuf,
+        /** why not */
+        source: anyhow::Error,
+    },
     /// The hit rate is below `min-hit-rate`.
     HitRateLow {
         /** measured, 0..=100 */

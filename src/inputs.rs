@@ -97,6 +97,8 @@ pub struct Inputs {
     pub stop_timeout: Duration,
     /// `log-level`.
     pub log_level: String,
+    /// `units`.
+    pub units: bool,
     /// `log-file`.
     pub log_file: Option<PathBuf>,
     /// `state`.
@@ -105,6 +107,18 @@ pub struct Inputs {
     pub fail_fast: bool,
     /// `min-hit-rate`, 0..=100.
     pub min_hit_rate_percent: Option<f64>,
+    /// `baseline`.
+    pub baseline: Option<PathBuf>,
+    /// `report-file`.
+    pub report_file: Option<PathBuf>,
+    /// `openmetrics-file`.
+    pub openmetrics_file: Option<PathBuf>,
+    /// `gitlab-metrics-file`.
+    pub gitlab_metrics_file: Option<PathBuf>,
+    /// `dotenv-file`.
+    pub dotenv_file: Option<PathBuf>,
+    /// `trace-file`.
+    pub trace_file: Option<PathBuf>,
     /// `summary`.
     pub summary: bool,
     /// `annotations`.
@@ -144,10 +158,17 @@ impl Inputs {
                 "log-level",
                 &["off", "error", "warn", "info", "debug", "trace"].map(|level| (level, level.to_owned())),
             )?,
+            units: given.boolean("units")?,
             log_file: given.path("log-file"),
             state: given.path("state"),
             fail_fast: given.boolean("fail-fast")?,
             min_hit_rate_percent: given.percent("min-hit-rate")?,
+            baseline: given.path("baseline"),
+            report_file: given.path("report-file"),
+            openmetrics_file: given.path("openmetrics-file"),
+            gitlab_metrics_file: given.path("gitlab-metrics-file"),
+            dotenv_file: given.path("dotenv-file"),
+            trace_file: given.path("trace-file"),
             summary: given.boolean("summary")?,
             annotations: given.choice(
                 "annotations",

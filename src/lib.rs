@@ -33,6 +33,7 @@ pub mod secret;
 pub mod server;
 pub mod state;
 pub mod stats;
+mod surfaces;
 pub mod version;
 
 pub use manager::{SccacheManager, SccacheTask};

@@ -12,7 +12,6 @@ use std::sync::Arc;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 pub use clues::clues;
-pub use job::job;
 
 use crate::environment::{Environment, FoundSccache, SavedState, System, Variables};
 use crate::error::Error;
@@ -75,6 +74,7 @@ pub fn observe(inputs: &Inputs, variables: Variables, host: Host, purpose: Purpo
         find_sccache(inputs, &variables, &tool_cache)
     };
     Environment {
+        job: job::job(&variables, host, &workspace, unix_ms()),
         search_path: search_path(),
         system,
         archive_target: archive_target(system),

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::error::{Error, ExitCode};
 use crate::exports::Exports;
 use crate::state::ServerState;
-use crate::stats::{Averages, Sample, Statistics, Units};
+use crate::stats::{Averages, Sample, Statistics, Trend, Units};
 use crate::version::Version;
 
 /// How a step ended.
@@ -94,6 +94,8 @@ pub struct Outcome {
     pub averages: Option<Averages>,
     /// How the command of `run` ended.
     pub command: Option<CommandEnd>,
+    /// Earlier runs on this cache directory.
+    pub trend: Trend,
     /// What each unit did, when the server's log tells.
     pub units: Option<Units>,
     /// The job's counters over time.

@@ -18,6 +18,7 @@ use crate::plan::{self, Plan, ServerRole, Step};
 use crate::process;
 use crate::report::{Basis, Format, Report};
 use crate::server::supervise::supervise;
+use crate::surfaces;
 
 /// Does what the command line asks for, and tells the code to end with.
 #[must_use]
@@ -59,6 +60,16 @@ fn print(text: String) -> ExitCode {
 
 fn exported_names(outcome: &Outcome) -> Vec<String> {
     outcome.exports.variables.iter().map(|(name, _)| name.clone()).collect()
+}
+
+/// Puts a baseline into the place of what the cache remembers.
+fn compare(inputs: &Inputs, environment: &Environment, report: &mut Report) -> Vec<Error> {
+    let Some(path) = &inputs.baseline else { return Vec::new() };
+    match surfaces::baseline(&environment.workspace.join(path)) {
+        Ok(trend) => report.trend = trend,
+        Err(error) => return vec![error],
+    }
+    Vec::new()
 }
 
 fn be_supervisor() -> ExitCode {
@@ -194,19 +205,30 @@ impl Job {
         let silent = self.host == Host::Local && phase != "pre" && phase != "run";
         let outcome = self.in_section(phase, silent, || execute(plan, environment, voice));
         let mut code = self.exit_code(&outcome);
+        if phase == "pre" && outcome.statistics.is_some() {
+            // A later use in the job: what the cache did so far.
+            let report = Report::assemble(phase, &outcome, pre_ms, None, min_hit_rate_percent);
+            let errors = surfaces::outputs(&*self.adapter, voice, &report);
+            errors.iter().for_each(|error| voice.complain(Level::Warning, error));
+        }
         if phase == "pre" {
             self.after_pre(&outcome, environment, voice, reused || outcome.joined, code);
         }
         if reports {
             let mut report = Report::assemble(phase, &outcome, pre_ms, saved_failure, min_hit_rate_percent);
-            report.job =
-                Some(observe::job(&self.variables, self.host, &environment.workspace, observe::unix_ms()));
+            report.job = Some(environment.job.clone());
             if report.basis() == Basis::NothingCompiled {
                 let exported = saved_exports.unwrap_or_else(|| exported_names(&outcome));
                 report.clues = Some(observe::clues(environment, &exported, began_unix_ms));
             }
+            let mut errors = compare(inputs, environment, &mut report);
             let summary = policy.as_ref().map_or(inputs.summary, |policy| policy.summary);
-            for error in self.show(&report, summary && phase != "stats", annotations) {
+            errors.extend(self.show(&report, summary && phase != "stats", annotations));
+            errors.extend(write(&surfaces::files(inputs, environment, &report)));
+            if phase == "stats" {
+                errors.extend(surfaces::outputs(&*self.adapter, voice, &report));
+            }
+            for error in errors {
                 voice.complain(Level::Warning, &error);
                 if fail_fast && code == ExitCode::Fine {
                     code = ExitCode::Failed;

@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 pub use averages::Averages;
 pub use run::{Run, Trend};
 pub use sample::Sample;
-pub use units::{Missed, Place, Repeated, Units};
+pub use units::{Missed, Place, Repeated, UNITS_DIRECTIVE, Units};
 
 /// Counts by language, as sccache names them (`C/C++`, `Rust`, `CUDA`, …).
 pub type Counts = BTreeMap<String, u64>;

@@ -157,6 +157,11 @@ impl Error {
                 format!("{source:#}"),
                 "check free space and permissions".into(),
             ),
+            Self::FileUnreadable { purpose, path, source } => (
+                format!("the {purpose} `{}` cannot be read", path.display()),
+                format!("{source:#}"),
+                "check its path and permissions; the report goes without it".into(),
+            ),
             Self::HitRateLow { rate_percent, minimum_percent } => (
                 format!("the hit rate is {rate_percent:.1} %, below the wanted {minimum_percent} %"),
                 "too little came from the cache".into(),

@@ -4,6 +4,7 @@
 
 mod averages;
 mod command;
+mod log;
 mod prepare;
 mod serving;
 
@@ -162,6 +163,7 @@ impl Work<'_> {
             Step::ReadStatistics
             | Step::StopServer { .. }
             | Step::CheckHitRate { .. }
+            | Step::ReadLog
             | Step::RecordAverages => self.outcome.server.is_none(),
             Step::FinishState { .. } => self.state.is_none(),
             // Its logs are what the troubles tell of. Being stopped is none.
@@ -223,6 +225,7 @@ impl Work<'_> {
             Step::RunCommand(words) => Ok(self.run_command(&words)?),
             Step::ReadStatistics => Ok(self.read_statistics()?),
             Step::StopServer { timeout } => Ok(self.stop_server(timeout)?),
+            Step::ReadLog => Ok(self.read_log()?),
             Step::RecordAverages => Ok(self.record_averages()?),
             Step::FinishState { path } => Ok(self.finish_state(&path)?),
             Step::RemoveRunDirectory(path) => {

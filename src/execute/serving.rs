@@ -161,11 +161,14 @@ impl Work<'_> {
     }
 
     pub(super) fn read_statistics(&mut self) -> Result<(), Error> {
-        let (Some((sccache, _)), Some(server)) = (&self.outcome.sccache, &self.outcome.server) else {
+        let (Some((sccache, _)), Some(server)) = (self.outcome.sccache.clone(), self.outcome.server.clone())
+        else {
             return Ok(());
         };
-        self.outcome.averages = server.cache_dir.as_deref().and_then(super::averages::read);
-        match server::statistics(sccache, server, &self.environment.variables) {
+        if let Some(directory) = server.cache_dir.clone() {
+            self.recall(&directory);
+        }
+        match server::statistics(&sccache, &server, &self.environment.variables) {
             Ok(statistics) => {
                 let lost = match &statistics {
                     Statistics::Lost { how, .. } => {

@@ -94,7 +94,7 @@ mod tests {
         let shown = outputs.iter().map(|output| match output {
             Output::Stdout(text) => format!("stdout:\n{text}"),
             Output::Stderr(text) => format!("stderr: {text:?}"),
-            Output::Append { .. } => panic!("GitLab has no file: {output:?}"),
+            Output::Append { .. } | Output::Replace { .. } => panic!("GitLab has no file: {output:?}"),
         });
         shown.collect::<Vec<_>>().join("\n")
     }

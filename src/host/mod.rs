@@ -79,6 +79,15 @@ pub enum Output {
         /// What is appended.
         bytes: String,
     },
+    /// A file of ours, whole.
+    Replace {
+        /// What the file is for, for the error message: `report`, `metrics`, …
+        purpose: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// What is in it afterwards.
+        bytes: String,
+    },
 }
 
 /// What follows an export: how the job gets to `post`, and whether it goes on at all.

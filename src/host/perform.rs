@@ -52,6 +52,8 @@ fn perform_to(outputs: &[Output], stdout: &mut dyn Write, stderr: &mut dyn Write
             Output::Stderr(text) => stream(stderr, text, "standard error", "/dev/stderr"),
             Output::Append { purpose, path, bytes } => append(path, bytes)
                 .map_err(|source| Error::FileUnwritable { purpose, path: path.clone(), source }),
+            Output::Replace { purpose, path, bytes } => replace(path, bytes)
+                .map_err(|source| Error::FileUnwritable { purpose, path: path.clone(), source }),
         };
         errors.extend(result.err());
     }
@@ -72,6 +74,28 @@ fn append(path: &Path, text: &str) -> anyhow::Result<()> {
     let bytes = if ends_inside_a_line(path) { format!("\n{text}") } else { text.to_owned() };
     let mut file = OpenOptions::new().append(true).create(true).open(path)?;
     file.write_all(bytes.as_bytes()).context("the write was cut short")
+}
+
+/// Complete or not at all: a reader beside us never sees half of it.
+fn replace(path: &Path, text: &str) -> anyhow::Result<()> {
+    let directory = path.parent().filter(|directory| !directory.as_os_str().is_empty());
+    let directory = directory.unwrap_or_else(|| Path::new("."));
+    std::fs::create_dir_all(directory).context("its directory cannot be created")?;
+    // A link or a device that was put there on purpose is written to, not replaced.
+    if path.symlink_metadata().is_ok_and(|metadata| !metadata.is_file()) {
+        return std::fs::write(path, text).map_err(Into::into);
+    }
+    let name = path.file_name().context("it has no name")?.to_string_lossy().into_owned();
+    // Created as any other file, so that others may read it as the user's umask says.
+    let half = directory.join(format!(".{name}.{}", std::process::id()));
+    let written = File::create_new(&half)
+        .and_then(|mut file| file.write_all(text.as_bytes()))
+        .and_then(|()| std::fs::rename(&half, path));
+    if written.is_err() {
+        // Half a file is of no use; whether it can be removed changes nothing.
+        let _ = std::fs::remove_file(&half);
+    }
+    written.map_err(Into::into)
 }
 
 /// Somebody wrote a last line without ending it, and ours would become a part of it.
@@ -125,6 +149,22 @@ mod tests {
         std::fs::write(&path, "a=b").unwrap();
         assert!(perform(&[append_to(&path, "c\n"), append_to(&path, "d\n")]).is_empty());
         assert_eq!(std::fs::read_to_string(path).unwrap(), "a=b\nc\nd\n");
+    }
+
+    #[test]
+    fn a_file_of_ours_is_replaced_whole_and_its_directory_created() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("reports/a.json");
+        let to = |path: &Path, text: &str| Output::Replace {
+            purpose: "report",
+            path: path.into(),
+            bytes: text.into(),
+        };
+        assert!(perform(&[to(&path, "long text"), to(&path, "x")]).is_empty());
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "x");
+        assert_eq!(std::fs::read_dir(path.parent().unwrap()).unwrap().count(), 1, "nothing half is left");
+        let errors = perform(&[to(&path.join("below a file"), "x"), to(directory.path(), "x")]);
+        assert_eq!(errors.len(), 2, "{errors:?}");
     }
 
     #[test]

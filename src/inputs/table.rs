@@ -131,6 +131,12 @@ const LAST: &[Input] = &[
         "info",
         "The level of the server's log",
     ),
+    input(
+        "units",
+        Kind::Boolean,
+        "true",
+        "Let the server log each unit, so that the report tells which ones missed; not with `log-level: off`",
+    ),
     input("log-file", Kind::Path, "", "The server's log; without it a file beside the state file"),
     input(
         "state",
@@ -145,6 +151,27 @@ const LAST: &[Input] = &[
         "",
         "Warn when the hit rate is lower than this; fail with `fail-fast`",
     ),
+    input(
+        "baseline",
+        Kind::Path,
+        "",
+        "A report of an earlier run, in JSON, to compare with; without it what the cache directory remembers",
+    ),
+    input("report-file", Kind::Path, "", "Write the report there, as JSON, also for `report merge`"),
+    input("openmetrics-file", Kind::Path, "", "Write the report there, as OpenMetrics"),
+    input(
+        "gitlab-metrics-file",
+        Kind::Path,
+        "",
+        "Write the report there, as GitLab's metrics report takes it",
+    ),
+    input(
+        "dotenv-file",
+        Kind::Path,
+        "",
+        "Write the outputs there as variables, as GitLab's dotenv report takes them",
+    ),
+    input("trace-file", Kind::Path, "", "Write the timeline there, for Perfetto or Chrome's trace viewer"),
     input("summary", Kind::Boolean, "true", "Write the job summary"),
     input(
         "annotations",

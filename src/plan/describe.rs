@@ -45,6 +45,7 @@ impl Step {
             Self::RunCommand(_) => "run-command",
             Self::ReadStatistics => "read-statistics",
             Self::StopServer { .. } => "stop-server",
+            Self::ReadLog => "read-log",
             Self::RecordAverages => "record-averages",
             Self::FinishState { .. } => "finish-state",
             Self::RemoveRunDirectory(_) => "remove-run-directory",
@@ -60,6 +61,7 @@ impl Step {
             self,
             Self::ReadStatistics
                 | Self::StopServer { .. }
+                | Self::ReadLog
                 | Self::RecordAverages
                 | Self::FinishState { .. }
                 | Self::RemoveRunDirectory(_)
@@ -115,7 +117,10 @@ impl Step {
             Self::StopServer { timeout } => {
                 format!("stop the server, politely for up to {} s", timeout.as_secs_f64())
             }
-            Self::RecordAverages => "keep the average compile time beside the cache".into(),
+            Self::ReadLog => "read from the server's log which units missed".into(),
+            Self::RecordAverages => {
+                "keep the average compile time and this run's figures beside the cache".into()
+            }
             Self::FinishState { path } => format!("mark `{}` as finished", path.display()),
             Self::RemoveRunDirectory(path) => {
                 format!("remove `{}`, unless there was trouble", path.display())

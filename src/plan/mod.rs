@@ -121,7 +121,9 @@ pub enum Step {
         /// How long it may take politely.
         timeout: Duration,
     },
-    /// Keep the average compile time for the estimate of later jobs.
+    /// Read from the server's log what each unit did.
+    ReadLog,
+    /// Keep the average compile time for the estimate of later jobs, and this run's figures for them to compare with.
     RecordAverages,
     /// Mark the state file as finished.
     FinishState {

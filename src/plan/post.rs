@@ -4,11 +4,14 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{OnFailure, Plan, ServerRole, Step};
+use super::{OnFailure, Plan, Planned, ServerRole, Step};
 use crate::environment::{Environment, SavedState};
 use crate::error::Error;
 use crate::inputs::Inputs;
 use crate::state::{Phase, State};
+
+/// Why the log is read.
+pub(super) const LOG: &str = "the counters do not tell which units missed";
 
 /// Plans `post`.
 #[must_use]
@@ -68,6 +71,7 @@ pub fn stats(environment: &Environment) -> Result<Plan, Arc<Error>> {
         _ => return Err(Arc::new(Error::NoServer { state: environment.state_path.clone() })),
     }
     plan.push(Step::ReadStatistics, "only the server knows its counters", OnFailure::Stop);
+    plan.steps.push(Planned { step: Step::ReadLog, reason: LOG.into(), on_failure: OnFailure::Warn });
     plan.reports = true;
     Ok(plan)
 }
@@ -85,9 +89,10 @@ pub(super) fn push_end_with(plan: &mut Plan, stop_timeout: Duration, min_hit_rat
     plan.push(Step::ReadStatistics, "the counters end with the server", OnFailure::Warn);
     let reason = "no process may outlive the job";
     plan.push(Step::StopServer { timeout: stop_timeout }, reason, OnFailure::Warn);
+    plan.push(Step::ReadLog, LOG, OnFailure::Warn);
     plan.push(
         Step::RecordAverages,
-        "later jobs that compile nothing need an average to go by",
+        "later jobs compare with it, and those that compile nothing need an average to go by",
         OnFailure::Warn,
     );
     if let Some(minimum_percent) = min_hit_rate_percent {

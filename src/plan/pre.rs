@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::exports::push_exports;
 use super::server::plan_server;
-use super::{OnFailure, Plan, Step};
+use super::{OnFailure, Plan, Planned, Step};
 use crate::backend;
 use crate::environment::{Environment, SavedState};
 use crate::error::Error;
@@ -39,6 +39,14 @@ pub(super) fn start(inputs: &Inputs, environment: &Environment, phase: &'static 
             if let Some(server) = &state.server {
                 let address_name = server.address.variable().0;
                 push_exports(&mut plan, inputs, environment, &state.sccache, address_name);
+            }
+            if phase == "pre" {
+                let reason = "the outputs of a later use tell what the cache did so far";
+                plan.steps.push(Planned {
+                    step: Step::ReadStatistics,
+                    reason: reason.into(),
+                    on_failure: OnFailure::Warn,
+                });
             }
             return Ok(plan);
         }

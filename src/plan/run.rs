@@ -26,6 +26,7 @@ pub fn run(inputs: &Inputs, environment: &Environment, command: Vec<OsString>) -
     if reused {
         let reason = "the server belongs to an earlier `pre`, whose `post` stops it";
         plan.push(Step::ReadStatistics, reason, OnFailure::Warn);
+        plan.push(Step::ReadLog, super::post::LOG, OnFailure::Warn);
         if let Some(minimum_percent) = inputs.min_hit_rate_percent {
             plan.push(
                 Step::CheckHitRate { minimum_percent },

@@ -97,8 +97,14 @@ pub(super) fn plan_server(
     variables.extend(own.map(|(name, value)| (name.to_owned(), ServerValue::Plain(value))));
     if inputs.log_level != "off" {
         // Without the directive's target, libraries that sccache uses drown its own lines.
-        let level = format!("sccache={}", inputs.log_level);
+        let mut level = format!("sccache={}", inputs.log_level);
+        if inputs.units {
+            level.push(',');
+            level.push_str(crate::stats::UNITS_DIRECTIVE);
+        }
         variables.push(("SCCACHE_LOG".into(), ServerValue::Plain(level)));
+        // Time stamps to the millisecond, in sccache 0.11 and newer.
+        variables.push(("SCCACHE_LOG_MILLIS".into(), ServerValue::Plain("1".into())));
     }
     variables.extend(storage.variables(version).into_iter().map(|(name, value)| (name.to_owned(), value)));
     let log = inputs.log_file.clone().unwrap_or_else(|| PathBuf::from("server.log"));

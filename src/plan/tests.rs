@@ -198,7 +198,7 @@ fn stats_needs_a_server_that_was_not_stopped() {
     // One that was lost is told as lost, and not as one that never was.
     for server_alive in [true, false] {
         environment.saved = present(Phase::Started, server_alive);
-        assert_eq!(steps(&super::stats(&environment).unwrap()), "read-statistics [Stop]");
+        assert_eq!(steps(&super::stats(&environment).unwrap()), "read-statistics [Stop]\nread-log [Warn]");
     }
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{Report, SCHEMA_VERSION, Saved};
 use crate::outcome::{Outcome, Overhead};
-use crate::stats::{Statistics, Stats, Trend};
+use crate::stats::{Run, Statistics, Stats, Trend};
 
 impl Report {
     /// The report on counters alone, for the library.
@@ -29,6 +29,24 @@ impl Report {
             samples: Vec::new(),
             statistics: Statistics::Known { stats: Box::new(stats) },
         }
+    }
+
+    /// What it leaves for a later run to be compared with; `None` without counters.
+    #[must_use]
+    pub fn as_run(&self) -> Option<Run> {
+        let stats = self.statistics.stats()?;
+        let job = self.job.clone().unwrap_or_default();
+        Some(Run {
+            at_unix_ms: job.at_unix_ms,
+            branch: job.branch,
+            is_default_branch: job.is_default_branch,
+            hits: stats.hits_total(),
+            misses: stats.misses_total(),
+            saved_secs: self.saved.map(|saved| saved.secs),
+            compile_secs: stats.compile_duration.as_secs_f64(),
+            sccache_version: stats.version.clone(),
+            workspace: job.workspace,
+        })
     }
 
     /// The report on a phase. `pre_ms` is what an earlier `pre` took, in milliseconds; `None` when it was part
@@ -67,7 +85,7 @@ impl Report {
             job: None,
             clues: None,
             units: outcome.units.clone(),
-            trend: Trend::default(),
+            trend: outcome.trend.clone(),
             samples: outcome.samples.clone(),
         }
     }

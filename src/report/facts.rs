@@ -67,6 +67,12 @@ pub(super) fn facts(report: &Report) -> Vec<Fact> {
         facts.push(("sccache version", Phrase::name(version)));
     }
     facts.extend(stats.into_iter().flat_map(counters));
+    for (run, of) in report.trend.earlier() {
+        let rate = hit_rate(run.hit_rate_percent());
+        let lookups = counted(run.hits.saturating_add(run.misses), "look-up");
+        facts
+            .push((of, format!("{rate} hit rate of {lookups}, {} compiling", time(run.compile_secs)).into()));
+    }
     let Report { overhead, .. } = report;
     if overhead.pre_ms > 0 || overhead.post_ms > 0 {
         let [pre, post] = [overhead.pre_ms, overhead.post_ms].map(time_of_ms);

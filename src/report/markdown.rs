@@ -70,6 +70,10 @@ fn render(report: &Report, page: &Page<'_>, cut: Cut) -> String {
         blocks.push(troubles(page.troubles, cut.rows));
     }
     blocks.extend(page.reasons.as_ref().map(|(summary, reasons)| folded(summary, &table(reasons, cut.rows))));
+    if let Some(timeline) = &page.timeline {
+        let charts: Vec<String> = timeline.mermaid().iter().map(|chart| fenced("mermaid", chart)).collect();
+        blocks.push(folded(&timeline.title(), &charts.join("\n")));
+    }
     for (summary, units) in &page.units {
         blocks.push(folded(summary, &table(units, cut.rows)));
     }

@@ -10,11 +10,15 @@ mod figures;
 mod findings;
 mod json;
 mod markdown;
+mod openmetrics;
+mod outputs;
 mod page;
 mod phrase;
 mod reasons;
 mod saved;
 mod text;
+mod timeline;
+mod trace;
 mod units;
 mod verdict;
 
@@ -120,6 +124,14 @@ pub enum Format {
     Text,
     /// Programs.
     Json,
+    /// Prometheus and its kin.
+    OpenMetrics,
+    /// GitLab's metrics report.
+    GitLabMetrics,
+    /// GitLab's dotenv report.
+    Dotenv,
+    /// Perfetto and Chrome's trace viewer.
+    Trace,
 }
 
 /// Turns a report into the bytes of one surface.
@@ -136,6 +148,10 @@ impl Format {
             Self::Markdown => &markdown::Markdown,
             Self::Text => &text::Text,
             Self::Json => &json::Json,
+            Self::OpenMetrics => &openmetrics::OpenMetrics,
+            Self::GitLabMetrics => &outputs::GitLabMetrics,
+            Self::Dotenv => &outputs::Dotenv,
+            Self::Trace => &trace::Trace,
         }
     }
 }

@@ -3,6 +3,7 @@
 use super::facts::{self, Fact};
 use super::findings::{self, Finding};
 use super::phrase::{Phrase, Table};
+use super::timeline::Timeline;
 use super::{Report, reasons, units, verdict};
 use crate::error::Lines;
 
@@ -18,6 +19,8 @@ pub(super) struct Page<'a> {
     pub(super) glance: Option<Phrase>,
     /// How many non-cacheable calls there were, and the reasons.
     pub(super) reasons: Option<(String, Table)>,
+    /// The job's course.
+    pub(super) timeline: Option<Timeline>,
     /// Who missed: what each table is about, and the table.
     pub(super) units: Vec<(String, Table)>,
     /// Everything else.
@@ -33,13 +36,15 @@ pub(super) struct Page<'a> {
 impl<'a> Page<'a> {
     pub(super) fn of(report: &'a Report) -> Self {
         let stats = report.statistics.stats();
+        let workspace = report.job.as_ref().map_or("", |job| job.workspace.as_str());
         Self {
             headline: verdict::headline(report),
             findings: findings::find(report),
             languages: stats.and_then(facts::languages),
             glance: facts::glance(report),
             reasons: stats.and_then(|stats| reasons::summary(stats).zip(reasons::table(stats))),
-            units: report.units.as_ref().map(units::tables).unwrap_or_default(),
+            timeline: Timeline::of(&report.samples),
+            units: report.units.as_ref().map(|of| units::tables(of, workspace)).unwrap_or_default(),
             facts: facts::facts(report),
             estimate: stats.and_then(|stats| facts::estimate(report.saved.as_ref(), stats)),
             incidents: &report.incidents,

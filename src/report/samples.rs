@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use super::{Report, SCHEMA_VERSION, Saved};
+use crate::environment::Job;
 use crate::error::Lines;
 use crate::outcome::{CommandEnd, Overhead};
 use crate::stats::Averages;
-use crate::stats::{Counts, Statistics, Stats, Trend};
+use crate::stats::{Counts, Missed, Place, Repeated, Run, Sample, Statistics, Stats, Trend, Units};
 
 /// Text that tries everything a surface could take for more than text.
 pub(super) const HOSTILE: &str = "a|b\\|c`d``e</code><img src=x>&amp;\r\n::error::@octocat #1 ##[group]x \u{1b}[31m\
@@ -134,6 +135,76 @@ fn only_non_cacheable() -> Report {
     known(stats, None)
 }
 
+/// A report with everything that only a long job has: units, a course, earlier runs.
+fn in_full() -> Report {
+    let unit = |name: &str, place: &str, compile_secs, at: u64| Missed {
+        name: name.into(),
+        place: place.into(),
+        compile_secs,
+        ended_unix_ms: 1_795_368_000_000 + at,
+    };
+    let units = Units {
+        hits: 53,
+        misses: 7,
+        hit_secs: 0.412,
+        compile_secs: 9.63,
+        slowest: vec![
+            unit("regex_automata", "regex-automata-0.4.13", 4.212, 4_300),
+            unit("engine.o", "/home/ci/app/native/engine", 2.9, 5_100),
+            unit("app", "app", 1.1, 6_000),
+        ],
+        places: vec![
+            Place { name: "regex-automata-0.4.13".into(), hits: 0, misses: 1, compile_secs: 4.212 },
+            Place { name: "/home/ci/app/native/engine".into(), hits: 12, misses: 5, compile_secs: 4.318 },
+            Place { name: "app".into(), hits: 3, misses: 1, compile_secs: 1.1 },
+        ],
+        repeated: vec![Repeated {
+            name: "engine.o".into(),
+            place: "/home/ci/app/native/engine".into(),
+            times: 2,
+        }],
+        ..Units::default()
+    };
+    let sample = |number: u64| Sample {
+        at_unix_ms: 1_795_368_000_000 + number * 2_000,
+        elapsed_ms: number * 2_000,
+        pid: 4711,
+        hits: [0, 4, 11, 30, 41, 52, 53][usize::try_from(number).unwrap()],
+        misses: [0, 0, 1, 3, 4, 5, 7][usize::try_from(number).unwrap()],
+        errors: 0,
+        requests: number * 14,
+        rss_bytes: Some((20 + number * 3) << 20),
+        cpu_ms: Some(number * 90),
+    };
+    let run = |hits, misses, branch: &str, is_default_branch| Run {
+        at_unix_ms: 1_795_300_000_000,
+        branch: branch.into(),
+        is_default_branch,
+        hits,
+        misses,
+        saved_secs: None,
+        compile_secs: 31.2,
+        sccache_version: "0.16.0".into(),
+        workspace: "/home/ci/app".into(),
+    };
+    Report {
+        units: Some(units),
+        samples: (0..7).map(sample).collect(),
+        trend: Trend {
+            same_branch: Some(run(50, 9, "fix", false)),
+            default_branch: Some(run(58, 2, "main", true)),
+        },
+        job: Some(Job {
+            host: "github".into(),
+            name: "build".into(),
+            branch: "fix".into(),
+            workspace: "/home/ci/app".into(),
+            ..Job::default()
+        }),
+        ..known(mixed(), None)
+    }
+}
+
 fn huge() -> Report {
     let stats = Stats {
         compile_requests: 10_000_000,
@@ -160,7 +231,17 @@ fn hostile() -> Report {
         ..mixed()
     };
     let words = || HOSTILE.to_owned();
+    let missed = |secs| Missed { name: words(), place: words(), compile_secs: secs, ended_unix_ms: 7 };
     Report {
+        units: Some(Units {
+            misses: 2,
+            slowest: vec![missed(2.0), missed(1.0)],
+            places: vec![Place { name: words(), hits: 0, misses: 2, compile_secs: 3.0 }],
+            repeated: vec![Repeated { name: words(), place: words(), times: 2 }],
+            last_write_error: Some(words()),
+            ..Units::default()
+        }),
+        job: Some(Job { name: words(), branch: words(), workspace: words(), ..Job::default() }),
         storage: Some(words()),
         incidents: vec![words(), "x".repeat(2_000)],
         troubles: vec![Lines { what: words(), cause: "```\n```".into(), help: words() }],
@@ -195,6 +276,21 @@ pub(super) fn all() -> Vec<(&'static str, Report)> {
         }),
         ("server_lost", lost(None)),
         ("server_lost_last_seen", lost(Some(mixed()))),
+        ("in_full", in_full()),
+        (
+            "zero_requests",
+            Report {
+                job: Some(Job::default()),
+                overhead: Overhead::default(),
+                ..known(Stats::default(), None)
+            },
+        ),
+        ("server_lost_twice", {
+            let died = |pid: u32| {
+                format!("the server (pid {pid}) was killed by signal 9, as an out-of-memory killer does")
+            };
+            Report { incidents: vec![died(4711), died(4790)], ..known(mixed(), None) }
+        }),
         ("ten_million_requests", huge()),
         ("hostile", hostile()),
     ]

@@ -1,9 +1,11 @@
 //! The surfaces as whole texts, and what must hold for any text that others wrote.
 
+use std::collections::BTreeSet;
 use std::fmt::Write;
 
 use proptest::prelude::*;
 use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd};
+use regex::Regex;
 
 use super::samples::{self, HOSTILE, counts, idle, known};
 use super::{FINDINGS_PAGE, Format, Report, SUMMARY_LIMIT_BYTES};
@@ -42,6 +44,48 @@ fn json_says_it_all_and_is_a_report_again() {
     }
     let (_, mixed) = samples::all().swap_remove(1);
     snapshot_of("json_mixed", &Format::Json.renderer().render(&mixed));
+}
+
+#[test]
+fn every_surface_for_programs_says_it_all() {
+    let samples = samples::all();
+    let of = |case: &str| &samples.iter().find(|(name, _)| *name == case).unwrap().1;
+    for (format, surface) in [
+        (Format::OpenMetrics, "openmetrics"),
+        (Format::GitLabMetrics, "gitlab_metrics"),
+        (Format::Dotenv, "dotenv"),
+        (Format::Trace, "trace"),
+    ] {
+        for case in ["in_full", "hostile", "no_server", "ten_million_requests"] {
+            snapshot_of(&format!("{surface}_{case}"), &format.renderer().render(of(case)));
+        }
+    }
+}
+
+/// What must hold for the surfaces that other programs read, whatever others wrote.
+fn assert_readable(report: &Report) {
+    let dotenv = Format::Dotenv.renderer().render(report);
+    let variable = Regex::new("^SCCACHE_[A-Z_]+=[a-z0-9.-]+$").unwrap();
+    assert!(dotenv.lines().all(|line| variable.is_match(line)) && dotenv.len() < 5_000, "{dotenv}");
+    assert!(dotenv.lines().count() <= 20 && !dotenv.is_empty());
+    let metric = Regex::new("^sccache_[a-z_]+ [a-z0-9.%-]+$").unwrap();
+    assert!(Format::GitLabMetrics.renderer().render(report).lines().all(|line| metric.is_match(line)));
+    let metrics = Format::OpenMetrics.renderer().render(report);
+    let sample =
+        Regex::new(r#"^[a-z_]+(\{[a-z_]+="([^"\\]|\\.)*"(,[a-z_]+="([^"\\]|\\.)*")*\})? [-+.0-9eE]+$"#)
+            .unwrap();
+    let comment = Regex::new("^# (TYPE|UNIT|HELP) [a-z_]+ .+$").unwrap();
+    for line in metrics.strip_suffix("# EOF\n").unwrap().lines() {
+        assert!(sample.is_match(line) || comment.is_match(line), "{line}");
+    }
+    let series: Vec<&str> = metrics.lines().filter(|line| !line.starts_with('#')).collect();
+    let names: BTreeSet<&str> = series.iter().map(|line| line.rsplit_once(' ').unwrap().0).collect();
+    assert_eq!(names.len(), series.len(), "a series is given once: {metrics}");
+    let trace: serde_json::Value = serde_json::from_str(&Format::Trace.renderer().render(report)).unwrap();
+    assert!(trace["traceEvents"].as_array().unwrap().iter().all(|event| event["ph"].is_string()));
+    for (name, value) in report.outputs() {
+        assert!(!value.contains('\n') && !value.chars().any(super::escape::acts), "{name}: {value}");
+    }
 }
 
 /// What a Markdown parser makes of a summary.
@@ -121,6 +165,7 @@ fn assert_harmless(report: &Report) {
         assert_eq!(rows[..expected.len()], expected, "{markdown}");
     }
     assert_quiet(report);
+    assert_readable(report);
 }
 
 /// No line of the log is a command, too wide, or holds anything that acts.

@@ -31,6 +31,10 @@ impl Render for Text {
             lines.extend(apart(vec![summary.clone()]));
             lines.extend(table(reasons));
         }
+        if let Some(timeline) = &page.timeline {
+            let rows = timeline.sparklines();
+            lines.extend(apart(rows.iter().map(|(label, blocks)| format!("{label:6}  {blocks}")).collect()));
+        }
         for (summary, units) in &page.units {
             lines.extend(apart(vec![summary.clone()]));
             lines.extend(table(units));

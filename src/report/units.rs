@@ -5,7 +5,8 @@ use super::phrase::{Align, Phrase, Table};
 use crate::stats::Units;
 
 /// The tables, each under what it is about. None without a miss in the log.
-pub(super) fn tables(units: &Units) -> Vec<(String, Table)> {
+pub(super) fn tables(units: &Units, workspace: &str) -> Vec<(String, Table)> {
+    let place = |name: &str| place(name, workspace);
     let mut tables = Vec::new();
     let cut = if units.is_cut { "; there were more units than are told apart" } else { "" };
     if !units.slowest.is_empty() {
@@ -52,6 +53,13 @@ pub(super) fn tables(units: &Units) -> Vec<(String, Table)> {
     tables
 }
 
-fn place(place: &str) -> Phrase {
-    if place.is_empty() { "not known".into() } else { Phrase::foreign(place) }
+/// A crate, or a directory as seen from the checkout.
+fn place(name: &str, workspace: &str) -> Phrase {
+    let inside = name.strip_prefix(workspace).filter(|_| !workspace.is_empty());
+    match inside.and_then(|inside| inside.strip_prefix('/')) {
+        Some(inside) => Phrase::foreign(inside),
+        None if inside == Some("") || name == "." => "the checkout itself".into(),
+        None if name.is_empty() => "not known".into(),
+        None => Phrase::foreign(name),
+    }
 }

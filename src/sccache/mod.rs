@@ -6,6 +6,7 @@
 mod digests;
 mod install;
 mod locate;
+mod log;
 mod memory;
 mod probe;
 mod startup;
@@ -13,6 +14,7 @@ mod startup;
 pub use digests::Digests;
 pub use install::{Installed, Order, Progress, Silent, Terminal, install, proxy};
 pub use locate::{in_tool_cache, on_path, tool_cache_program};
+pub use log::read_units;
 pub use memory::{recall, remember};
 pub use probe::{ask, probe_environment};
 pub use startup::{Ready, parse as parse_ready, read as read_ready};

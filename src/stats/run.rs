@@ -45,6 +45,21 @@ pub struct Trend {
 }
 
 impl Trend {
+    /// Finds them among the last runs of all branches, the newest first.
+    #[must_use]
+    pub fn of(runs: &[Run], branch: &str) -> Self {
+        Self {
+            same_branch: runs.iter().find(|run| run.branch == branch).cloned(),
+            default_branch: runs.iter().find(|run| run.is_default_branch && run.branch != branch).cloned(),
+        }
+    }
+
+    /// The earlier runs, each with what to call it.
+    pub fn earlier(&self) -> impl Iterator<Item = (&Run, &'static str)> {
+        let same = self.same_branch.iter().map(|run| (run, "last run of the branch"));
+        same.chain(self.default_branch.iter().map(|run| (run, "last run of the default branch")))
+    }
+
     /// The run that says most about this one, and what to call it.
     #[must_use]
     pub fn closest(&self) -> Option<(&Run, &'static str)> {

@@ -2,6 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
+/// What `SCCACHE_LOG` needs besides the server's level for a line about each step of each unit.
+pub const UNITS_DIRECTIVE: &str = "sccache::compiler::compiler=debug";
+
 /// A unit that missed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Missed {
@@ -11,6 +14,8 @@ pub struct Missed {
     pub place: String,
     /// How long the compiler took, in seconds.
     pub compile_secs: f64,
+    /// When it had compiled, in milliseconds since 1970 (UTC); to the second with sccache before 0.11.
+    pub ended_unix_ms: u64,
 }
 
 /// The units of one crate or directory.

@@ -323,8 +323,10 @@ fn a_server_that_does_not_start_tells_its_reason() {
     insta::assert_snapshot!(local(&world, &world.real(ANY, &["post"])), @r"
     exit 0
     stdout:
-    sccache: no cache · the sccache server could not be started, so nothing was cached
-    warning: the reason: the sccache server did not start
+    sccache: no cache · the sccache server could not be started, so nothing was cached · not used
+    warning: no server could be started [no-server]
+             the reason: the sccache server did not start
+      help:  read what `pre` said in this job's log; `fail-fast` makes this an error
 
     sccache version  0.16.0
     overhead         [time] before the build, [time] after it

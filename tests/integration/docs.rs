@@ -97,7 +97,7 @@ fn action_yml_has_the_outputs_that_pre_sets() {
     let outputs = home.path().join("outputs");
     std::fs::write(&outputs, "").unwrap();
     let github_file = |name: &str| home.path().join(name);
-    for phase in ["pre", "post"] {
+    for phase in ["pre", "pre", "post"] {
         let status = std::process::Command::new(env!("CARGO_BIN_EXE_sccache-step"))
             .arg(phase)
             .env_clear()
@@ -111,11 +111,17 @@ fn action_yml_has_the_outputs_that_pre_sets() {
             .unwrap();
         assert!(status.success(), "{phase}: {status}");
     }
-    let set = all_captures("(?m)^([a-z-]+)<<", &std::fs::read_to_string(outputs).unwrap());
+    let mut set = all_captures("(?m)^([a-z-]+)<<", &std::fs::read_to_string(outputs).unwrap());
+    // The second use tells the first ones again, and of look-ups only what there is without any.
+    set.sort();
+    set.dedup();
     let action = &YamlLoader::load_from_str(&read("action.yml")).unwrap()[0];
     let listed =
         action["outputs"].as_hash().unwrap().iter().map(|(name, _)| name.as_str().unwrap().to_owned());
-    assert_eq!(set, listed.collect::<Vec<_>>());
+    let mut listed: Vec<String> =
+        listed.filter(|name| !["hit-rate", "saved-seconds"].contains(&name.as_str())).collect();
+    listed.sort();
+    assert_eq!(set, listed);
 }
 
 #[test]

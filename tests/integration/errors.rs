@@ -75,6 +75,7 @@ fn all() -> Vec<Error> {
         Error::StateUnreadable { path: path(), source: anyhow!("it is not JSON") },
         Error::StateVersion { path: path(), found: 9, supported: 1 },
         Error::StateForeign { path: path(), reason: reason() },
+        Error::FileUnreadable { purpose: "baseline", path: "/tmp/report.json".into(), source: source() },
         Error::FileUnwritable { purpose: "job summary", path: "/tmp/summary".into(), source: source() },
         Error::HitRateLow { rate_percent: 12.345, minimum_percent: 50.0 },
         Error::CommandNotFound { command: "mke".into() },
@@ -189,6 +190,9 @@ fn every_error_tells_what_why_and_what_to_do() {
     StateForeign (1): the state file `/tmp/step/state.json` is not ours
     cause: it belongs to user 12, and we are user 7
     help:  nothing was touched; point `state` to a file of this user
+    FileUnreadable (1): the baseline `/tmp/report.json` cannot be read
+    cause: permission denied (os error 13)
+    help:  check its path and permissions; the report goes without it
     FileUnwritable (1): the job summary `/tmp/summary` cannot be written
     cause: permission denied (os error 13)
     help:  check free space and permissions
@@ -245,6 +249,7 @@ fn every_error_is_one_annotation_on_github() {
     ::warning title=sccache-step::the state file `/tmp/step/state.json` cannot be read%0Acause: it is not JSON%0Ahelp:  nothing was touched; remove the file and run `sccache-step pre` again
     ::warning title=sccache-step::the state file `/tmp/step/state.json` has schema version 9%0Acause: this program reads versions up to 1%0Ahelp:  use the same version of sccache-step for `pre` and `post`
     ::warning title=sccache-step::the state file `/tmp/step/state.json` is not ours%0Acause: it belongs to user 12, and we are user 7%0Ahelp:  nothing was touched; point `state` to a file of this user
+    ::warning title=sccache-step::the baseline `/tmp/report.json` cannot be read%0Acause: permission denied (os error 13)%0Ahelp:  check its path and permissions; the report goes without it
     ::warning title=sccache-step::the job summary `/tmp/summary` cannot be written%0Acause: permission denied (os error 13)%0Ahelp:  check free space and permissions
     ::warning title=sccache-step::the hit rate is 12.3 %25, below the wanted 50 %25%0Acause: too little came from the cache%0Ahelp:  see the misses in the report; a first run on an empty cache is always low
     ::warning title=sccache-step::the command `mke` was not found%0Acause: it is neither a path nor in PATH%0Ahelp:  check its spelling, and that it is installed

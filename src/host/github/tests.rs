@@ -32,7 +32,9 @@ fn text(outputs: &[Output]) -> String {
     let shown = outputs.iter().map(|output| match output {
         Output::Stdout(_) => panic!("GitHub evaluates no output: {output:?}"),
         Output::Stderr(text) => format!("stderr: {text}"),
-        Output::Append { purpose, path, bytes } => format!("{purpose} {}:\n{bytes}", path.display()),
+        Output::Append { purpose, path, bytes } | Output::Replace { purpose, path, bytes } => {
+            format!("{purpose} {}:\n{bytes}", path.display())
+        }
     });
     shown.collect()
 }
