@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde_json::{Value, json};
 
+use super::server::is_passed_on;
 use super::{Audience, ExportValue, OnFailure, Plan, Planned, PlannedServer, Step};
 
 impl OnFailure {
@@ -136,7 +137,7 @@ impl Step {
     pub fn details(&self) -> Vec<String> {
         match self {
             Self::StartServer(server) => {
-                let shown = server.variables.iter().filter(|(name, _)| name.starts_with("SCCACHE"));
+                let shown = server.variables.iter().filter(|(name, _)| !is_passed_on(name));
                 shown.map(|(name, value)| format!("{name}={}", value.shown())).collect()
             }
             Self::Export { variables, path, .. } => {

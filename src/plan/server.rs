@@ -126,9 +126,13 @@ pub(super) fn plan_server(
 /// The variables, out of the job's, that a server needs whatever its storage.
 #[must_use]
 pub fn passed_on(variables: &Variables) -> Vec<(String, ServerValue)> {
-    let wanted =
-        variables.iter().filter(|(name, _)| PASSED_ON.iter().any(|known| known.eq_ignore_ascii_case(name)));
+    let wanted = variables.iter().filter(|(name, _)| is_passed_on(name));
     wanted.map(|(name, value)| (name.clone(), proxy_hidden(name, value))).collect()
+}
+
+/// Whether a variable is one that every server gets.
+pub(super) fn is_passed_on(name: &str) -> bool {
+    PASSED_ON.iter().any(|known| known.eq_ignore_ascii_case(name))
 }
 
 /// A proxy's URL may carry a password.

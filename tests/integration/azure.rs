@@ -70,7 +70,7 @@ fn a_wrong_key_is_told_in_the_servers_own_words() {
 }
 
 /// Everything readable below a directory, with its path.
-fn contents(directory: &Path, except: &Path) -> Vec<(String, String)> {
+pub fn contents(directory: &Path, except: &Path) -> Vec<(String, String)> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()) {
         if entry == except || entry.is_symlink() {

@@ -108,7 +108,7 @@ impl Azurite {
 }
 
 /// The port of 127.0.0.1 on which this process listens.
-fn listening_port(pid: u32) -> Option<u16> {
+pub fn listening_port(pid: u32) -> Option<u16> {
     let own = std::fs::read_dir(format!("/proc/{pid}/fd")).ok()?.filter_map(|entry| {
         let target = std::fs::read_link(entry.ok()?.path()).ok()?;
         target.to_str()?.strip_prefix("socket:[")?.strip_suffix(']').map(str::to_owned)

@@ -6,6 +6,7 @@ pub mod fake;
 pub mod leftovers;
 pub mod project;
 pub mod runner;
+pub mod service;
 pub mod step;
 pub mod tools;
 pub mod world;
