@@ -237,6 +237,81 @@ fn no_estimate_is_explained() {
     }
 }
 
+/// What is found in the statistics of a recorded server.
+fn found_in_recorded(case: &str) -> BTreeSet<&'static str> {
+    let path = format!("{}/tests/fixtures/sccache-stats/{case}.json", env!("CARGO_MANIFEST_DIR"));
+    let stats = Stats::from_json(&std::fs::read_to_string(path).unwrap()).unwrap();
+    super::findings::find(&known(stats, None)).iter().map(|finding| finding.id).collect()
+}
+
+#[test]
+fn recorded_servers_have_the_findings_that_their_cases_are_about() {
+    for version in ["0.10.0", "0.16.0", "0.19.0"] {
+        let found = |case: &str| found_in_recorded(&format!("{version}-{case}"));
+        assert!(found("timeout").contains("lookup-timeouts"), "{version}");
+        assert!(found("local-corrupt").contains("read-errors"), "{version}");
+        assert!(found("local-enospc").contains("write-errors"), "{version}");
+        assert!(found("rust-incremental").contains("incremental-on"), "{version}");
+        assert!(found("webdav").contains("preprocessor-mode-off"), "{version}");
+        assert!(found("empty").contains("wrapper-not-called"), "{version}");
+        let zoo = found("notcached-zoo");
+        for id in ["several-sources", "response-file", "intermediates-kept", "extra-emit", "rustc-by-hand"] {
+            assert!(zoo.contains(id), "{version}: {zoo:?}");
+        }
+        for case in ["rust-warm", "c-warm"] {
+            let others: Vec<&str> = found(case).into_iter().filter(|id| *id != "several-sources").collect();
+            assert_eq!(others, Vec::<&str>::new(), "{version}-{case}: what is as it should be is no finding");
+        }
+    }
+    assert!(found_in_recorded("0.19.0-dist").contains("distribution-failed"));
+    assert!(found_in_recorded("0.19.0-local-readonly").contains("read-only"));
+    assert!(!found_in_recorded("0.16.0-dist").contains("distribution-failed"));
+}
+
+/// One number of a report as each surface tells it.
+fn told(report: &Report, name: &str) -> Vec<u128> {
+    let json: serde_json::Value = serde_json::from_str(&Format::Json.renderer().render(report)).unwrap();
+    let metrics = Format::OpenMetrics.renderer().render(report);
+    let samples = metrics.lines().filter(|line| line.starts_with(&format!("sccache_{name}_total{{")));
+    let dotenv = Format::Dotenv.renderer().render(report);
+    let variable = format!("SCCACHE_{}=", name.to_uppercase());
+    vec![
+        u128::from(json[name].as_u64().unwrap()),
+        samples.map(|line| line.rsplit_once(' ').unwrap().1.parse::<u128>().unwrap()).sum(),
+        dotenv.lines().find_map(|line| line.strip_prefix(&variable)).unwrap().parse().unwrap(),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn the_report_on_a_job_with_restarts_is_the_sum_of_its_servers(
+        servers in proptest::collection::vec(
+            proptest::collection::vec((0..3_usize, 0..3_usize, 1..50_u64), 0..12), 1..6),
+    ) {
+        // Each server counts from 0; what it did is a sequence of events by language.
+        let languages = ["Rust", "C/C++", "CUDA"];
+        let mut sum = Stats::default();
+        let mut expected = [0_u128; 3];
+        for events in &servers {
+            let mut server = Stats { version: "0.16.0".into(), ..Stats::default() };
+            for (kind, language, number) in events {
+                let counts = [&mut server.hits, &mut server.misses, &mut server.errors];
+                let counts = counts.into_iter().nth(*kind).unwrap();
+                *counts.entry(languages[*language].to_owned()).or_default() += number;
+                server.compile_requests += number;
+                expected[*kind] += u128::from(*number);
+            }
+            sum.add(&server);
+        }
+        let report = known(sum, None);
+        for (name, expected) in ["hits", "misses", "errors"].into_iter().zip(expected) {
+            prop_assert_eq!(told(&report, name), vec![expected; 3], "{}", name);
+        }
+    }
+}
+
 /// Any text, and text made of what surfaces are sensitive to.
 fn foreign() -> impl Strategy<Value = String> {
     let tokens = proptest::sample::select(vec![

@@ -14,6 +14,7 @@ mod docs;
 mod dry_run;
 mod endings;
 mod errors;
+mod findings;
 mod github;
 mod gitlab;
 mod leaks;

@@ -7,7 +7,7 @@ use crate::report::Report;
 pub(super) const RULE: Rule = Rule { ids: || vec!["cache-full"], find };
 
 /// From this share of the limit on, 0..=100, the next writes evict.
-const FULL_PERCENT: u64 = 95;
+const FULL_PERCENT: u64 = 90;
 
 fn find(report: &Report) -> Vec<Finding> {
     let Some(stats) = report.statistics.stats() else { return Vec::new() };

@@ -4,7 +4,7 @@ use super::{Finding, Rule, Weight};
 use crate::report::Report;
 use crate::report::figures::{counted, percent};
 use crate::report::phrase::Phrase;
-use crate::stats::Stats;
+use crate::stats::{Run, Stats};
 
 pub(super) const RULE: Rule =
     Rule { ids: || vec!["hit-rate-below-minimum", "hit-rate-dropped", "no-hits", "first-run"], find };
@@ -39,14 +39,7 @@ fn dropped(report: &Report, stats: &Stats, rate: f64) -> Option<Finding> {
     if !enough || before - rate < DROP_POINTS {
         return None;
     }
-    let changed = match (&earlier.sccache_version, stats.version.as_str()) {
-        (before, now) if !before.is_empty() && !now.is_empty() && before != now => {
-            Phrase::from("sccache was ")
-                .then_foreign(before)
-                .then(" then, and its keys differ between versions")
-        }
-        _ => "a changed compiler, flag, `CARGO_*` variable or path of the checkout changes every key".into(),
-    };
+    let changed = changed(Some(earlier), stats);
     Some(Finding {
         id: "hit-rate-dropped",
         weight: Weight::Problem,
@@ -54,6 +47,18 @@ fn dropped(report: &Report, stats: &Stats, rate: f64) -> Option<Finding> {
         why: Phrase::from(format!("compared with {of}; ")).and(&changed),
         remedy: "compare compiler, flags and variables of both runs; expected once after an upgrade".into(),
     })
+}
+
+/// What may have changed every key since that run.
+fn changed(earlier: Option<&Run>, stats: &Stats) -> Phrase {
+    match (earlier.map_or("", |run| &run.sccache_version), stats.version.as_str()) {
+        (before, now) if !before.is_empty() && !now.is_empty() && before != now => {
+            Phrase::from("sccache was ")
+                .then_foreign(before)
+                .then(" then, and its keys differ between versions")
+        }
+        _ => "a changed compiler, flag, `CARGO_*` variable or path of the checkout changes every key".into(),
+    }
 }
 
 fn nothing(report: &Report, stats: &Stats) -> Option<Finding> {
@@ -68,7 +73,8 @@ fn nothing(report: &Report, stats: &Stats) -> Option<Finding> {
             id: "no-hits",
             weight: Weight::Problem,
             what: "nothing came from the cache".into(),
-            why: format!("{missed} missed, although earlier jobs have filled this cache").into(),
+            why: Phrase::from(format!("{missed} missed, although earlier jobs have filled this cache; "))
+                .and(&changed(report.trend.closest().map(|(run, _)| run), stats)),
             remedy: "look for what changes from job to job: compiler, flags, `CARGO_*` variables, path of the checkout"
                 .into(),
         }

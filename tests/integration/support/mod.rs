@@ -9,6 +9,7 @@ pub mod runner;
 pub mod service;
 pub mod step;
 pub mod tools;
+pub mod webdav;
 pub mod world;
 
 use std::time::{Duration, Instant};
