@@ -114,8 +114,11 @@ pub fn command() -> Command {
 
 fn phase(name: &'static str, about: &'static str) -> Command {
     let inputs = TABLE.iter().map(|input| {
-        let default =
-            if input.default.is_empty() { String::new() } else { format!(" [default: {}]", input.default) };
+        let default = if input.default.is_empty() || input.default.starts_with("${{") {
+            String::new()
+        } else {
+            format!(" [default: {}]", input.default)
+        };
         let help = match input.kind {
             // A credential on the command line is visible to every process of the machine.
             Kind::Secret => {

@@ -110,6 +110,8 @@ pub struct Environment {
     pub watched: Option<ProcessIdentity>,
     /// Why nothing that this job writes should be used by others; `None` for a job that is to be trusted.
     pub untrusted: Option<String>,
+    /// What makes the objects of one machine useless on another, name and value: `system`, `architecture`, toolchains.
+    pub machine: Vec<(&'static str, String)>,
     /// Where sccache was looked for.
     pub looked: Vec<String>,
     /// When we began, for measuring our own time.
@@ -156,6 +158,11 @@ impl Environment {
             installed_program: "/tools/sccache/0.16.0/x64/sccache".into(),
             watched: None,
             untrusted: None,
+            machine: vec![
+                ("system", "linux".into()),
+                ("architecture", "x86_64".into()),
+                ("rust", "1.90".into()),
+            ],
             looked: vec!["PATH".into()],
             began: Instant::now(),
             is_run_dir_throwaway: false,

@@ -286,6 +286,16 @@ pub enum Error {
         /** why not */
         source: anyhow::Error,
     },
+    /// A bundle, or a part of it, could not be restored.
+    CacheNotRestored {
+        /** why not */
+        reason: String,
+    },
+    /// A bundle could not be saved.
+    CacheNotSaved {
+        /** why not */
+        reason: String,
+    },
     /// The phase was told to stop.
     Interrupted {
         /** the signal's number */

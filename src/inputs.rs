@@ -15,7 +15,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 pub use setting::{Setting, Settings, parse_setting};
-pub use storage::{Cache, ReadOnly, Storage, WritePolicy};
+pub use storage::{Cache, ReadOnly, Save, Storage, WritePolicy};
 pub use table::{Input, Kind, TABLE};
 pub use value::{Bytes, variable_names};
 
@@ -83,6 +83,18 @@ pub struct Inputs {
     pub cache_dir: Option<PathBuf>,
     /// `cache-size`.
     pub cache_size: Bytes,
+    /// `bundle-dir`.
+    pub bundle_dir: Option<PathBuf>,
+    /// `key`.
+    pub key: Option<String>,
+    /// `matrix`.
+    pub matrix: Option<String>,
+    /// `restore-keys`.
+    pub restore_keys: Vec<String>,
+    /// `save`.
+    pub save: Save,
+    /// `cache-timeout`.
+    pub cache_timeout: Duration,
     /// `read-only`.
     pub read_only: ReadOnly,
     /// `chain-write-policy`.
@@ -144,6 +156,13 @@ impl Inputs {
             cache: given.cache()?,
             cache_dir: given.path("cache-dir"),
             cache_size: given.bytes("cache-size")?,
+            bundle_dir: given.path("bundle-dir"),
+            key: given.text("key"),
+            matrix: given.text("matrix"),
+            restore_keys: given.words("restore-keys"),
+            save: given
+                .choice("save", &[("auto", Save::Auto), ("true", Save::Always), ("false", Save::Never)])?,
+            cache_timeout: given.duration("cache-timeout")?,
             read_only: given.choice(
                 "read-only",
                 &[("auto", ReadOnly::Auto), ("true", ReadOnly::Always), ("false", ReadOnly::Never)],

@@ -4,6 +4,7 @@
 
 mod clues;
 mod job;
+mod machine;
 mod trust;
 
 use std::ffi::OsString;
@@ -79,7 +80,7 @@ pub fn observe(inputs: &Inputs, variables: Variables, host: Host, purpose: Purpo
         system,
         archive_target: archive_target(system),
         program: std::env::current_exe().unwrap_or_else(|_| PathBuf::from("sccache-step")),
-        workspace,
+        workspace: workspace.clone(),
         run_dir,
         socket_dir,
         state_path,
@@ -90,6 +91,11 @@ pub fn observe(inputs: &Inputs, variables: Variables, host: Host, purpose: Purpo
         sccache: found,
         looked,
         untrusted: trust::untrusted(&variables),
+        machine: if purpose == Purpose::Ending {
+            Vec::new()
+        } else {
+            machine::machine(&variables, &workspace)
+        },
         watched: watched(&variables, host),
         began,
         is_run_dir_throwaway: host == Host::Local || purpose == Purpose::Command,

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::error::{Error, ExitCode};
 use crate::exports::Exports;
-use crate::state::ServerState;
+use crate::state::{BundleTraffic, ServerState};
 use crate::stats::{Averages, Sample, Statistics, Trend, Units};
 use crate::version::Version;
 
@@ -100,6 +100,8 @@ pub struct Outcome {
     pub units: Option<Units>,
     /// The job's counters over time.
     pub samples: Vec<Sample>,
+    /// What travelled, when the cache does.
+    pub bundle: Option<BundleTraffic>,
 }
 
 impl Outcome {

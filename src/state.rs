@@ -3,6 +3,8 @@
 //! The state file is the only hand-off between phases. It holds no credential. It is written atomically,
 //! readable by its owner only, and read only when it is a regular file of the reading user.
 
+mod bundle;
+
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
@@ -10,6 +12,8 @@ use anyhow::Context as _;
 use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
+
+pub use bundle::{BundleState, BundleTraffic, Restored, Saved, StorePlace};
 
 /// The schema version written, and the newest one read.
 pub const SCHEMA_VERSION: u64 = 1;
@@ -111,6 +115,9 @@ pub struct State {
     pub exported: Vec<String>,
     /// Settings that `post` takes from here and not from inputs, which a host may evaluate anew.
     pub policy: Policy,
+    /// The bundle that the cache travels as, where it does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bundle: Option<BundleState>,
 }
 
 /// What was decided in `pre` and holds for `post`.

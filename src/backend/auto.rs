@@ -25,6 +25,10 @@ pub(super) fn decide(inputs: &Inputs, environment: &Environment) -> Result<Decis
         let origin = inputs.origins.get("cache").map_or("its default", String::as_str);
         return Ok(Decision { levels: levels.clone(), reason: format!("given by {origin}") });
     }
+    if inputs.cache == Cache::Bundle {
+        let origin = inputs.origins.get("cache").map_or("its default", String::as_str);
+        return Ok(Decision { levels: vec![Storage::Disk], reason: format!("given by {origin}") });
+    }
     let of_inputs: Vec<(Storage, String)> =
         Storage::ALL.into_iter().filter_map(|storage| Some((storage, by_input(storage, inputs)?))).collect();
     // What was said to us outweighs what was said to sccache.

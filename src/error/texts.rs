@@ -177,6 +177,16 @@ impl Error {
                 format!("{source:#}"),
                 "check its permissions and format".into(),
             ),
+            Self::CacheNotRestored { reason } => (
+                "the cache could not be restored, or not all of it".into(),
+                reason.clone(),
+                "the job goes on and compiles what is missing; if this persists, see docs/bundles.md".into(),
+            ),
+            Self::CacheNotSaved { reason } => (
+                "the cache could not be saved".into(),
+                reason.clone(),
+                "later jobs compile again what is new in this one; if this persists, see docs/bundles.md".into(),
+            ),
             Self::Interrupted { signal } => (
                 format!("stopped by signal {signal}"),
                 "the phase was cancelled from outside".into(),

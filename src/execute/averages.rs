@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::Work;
+use crate::bundle::index::NOTE_LIMIT_BYTES;
 use crate::environment::Job;
 use crate::error::Error;
 use crate::stats::{Averages, Run, Statistics, Stats};
@@ -97,4 +98,19 @@ fn write(path: &Path, memory: &Memory) -> anyhow::Result<()> {
     serde_json::to_writer(&file, memory)?;
     file.persist(path)?;
     Ok(())
+}
+
+/// The record as it travels with a bundle, as much of it as fits; nothing where there is none.
+pub(super) fn send(directory: &Path) -> Vec<u8> {
+    let Some(memory) = read(directory) else { return Vec::new() };
+    let forms = [serde_json::to_vec(&memory), serde_json::to_vec(&memory.averages)];
+    forms.into_iter().flatten().find(|form| form.len() <= NOTE_LIMIT_BYTES).unwrap_or_default()
+}
+
+/// Takes the record that came with a bundle, unless there is one. It is foreign, so only what it means is kept.
+pub(super) fn receive(directory: &Path, note: &[u8]) {
+    if let (None, Ok(memory)) = (read(directory), serde_json::from_slice::<Memory>(note)) {
+        // Neither estimate nor comparison is worth a complaint.
+        let _ = write(&file(directory), &memory);
+    }
 }

@@ -3,11 +3,13 @@
 //! Invents no decision: what a plan could not know in advance, it states as each step's policy.
 
 mod averages;
+mod bundle;
 mod command;
 mod log;
 mod prepare;
 mod serving;
 
+pub use bundle::{restore as restore_bundle, save as save_bundle, store as bundle_store};
 pub use prepare::cache_directory as try_cache_directory;
 
 use std::path::Path;
@@ -24,7 +26,7 @@ use crate::plan::{Audience, ExportValue, OnFailure, Plan, Planned, PlannedVariab
 use crate::process;
 use crate::sccache;
 use crate::server::Supervised;
-use crate::state::State;
+use crate::state::{BundleState, State};
 use crate::version::Version;
 
 /// How a phase speaks to its host.
@@ -81,6 +83,8 @@ struct Work<'a> {
     voice: Voice<'a>,
     outcome: Outcome,
     state: Option<State>,
+    // Restored, for the state that is written afterwards.
+    bundle: Option<BundleState>,
     supervised: Option<Supervised>,
     // Held while we look for a server and start one, so that two calls of `pre` in one job start one.
     lock: Option<std::fs::File>,
@@ -98,6 +102,7 @@ pub fn execute(plan: Plan, environment: &Environment, voice: Voice<'_>) -> Outco
         voice,
         outcome: Outcome::default(),
         state: plan.saved.map(|state| *state),
+        bundle: None,
         supervised: None,
         lock: None,
         phase: plan.phase,
@@ -165,6 +170,9 @@ impl Work<'_> {
             | Step::CheckHitRate { .. }
             | Step::ReadLog
             | Step::RecordAverages => self.outcome.server.is_none(),
+            Step::SaveCache => {
+                self.outcome.joined || self.state.as_ref().is_none_or(|state| state.bundle.is_none())
+            }
             Step::FinishState { .. } => self.state.is_none(),
             // Its logs are what the troubles tell of. Being stopped is none.
             Step::RemoveRunDirectory(_) => {
@@ -178,6 +186,7 @@ impl Work<'_> {
             Step::UseSccache(_)
             | Step::InstallSccache { .. }
             | Step::PrepareCacheDirectory(_)
+            | Step::RestoreCache(_)
             | Step::StartServer(_)
             | Step::HandOver => self.outcome.joined || self.outcome.failure.is_some(),
             Step::Export { .. } => self.outcome.failure.is_some(),
@@ -212,6 +221,8 @@ impl Work<'_> {
                 Ok(self.prepare_run_directory(&run_dir, &socket_dir)?)
             }
             Step::PrepareCacheDirectory(path) => Ok(prepare::cache_directory(&path)?),
+            Step::RestoreCache(bundle) => Ok(self.restore_cache(*bundle)?),
+            Step::SaveCache => Ok(self.save_cache()?),
             Step::StartServer(server) => Ok(self.start_server(*server)?),
             Step::ReuseServer(state) => {
                 self.reuse(&state);

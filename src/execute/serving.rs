@@ -150,6 +150,7 @@ impl Work<'_> {
             failure: self.outcome.failure.clone(),
             exported: if self.outcome.server.is_some() { self.exported.clone() } else { Vec::new() },
             policy,
+            bundle: self.bundle.take(),
         };
         if let Some(directory) = path.parent().filter(|directory| !directory.exists()) {
             // What cannot be created is told by the write.

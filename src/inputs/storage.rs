@@ -86,8 +86,21 @@ impl Storage {
 pub enum Cache {
     /// The one whose settings are given.
     Auto,
+    /// A local directory that travels as a bundle.
+    Bundle,
     /// These, as levels when they are several.
     Levels(Vec<Storage>),
+}
+
+/// Whether a bundle is saved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Save {
+    /// Unless the job is not to be trusted.
+    Auto,
+    /// Whenever the store takes it.
+    Always,
+    /// It is not.
+    Never,
 }
 
 /// What becomes of writes to the storage.

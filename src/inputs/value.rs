@@ -79,7 +79,8 @@ impl<'a> Given<'a> {
                 return Some(value.to_owned());
             }
         }
-        Some(default).filter(|value| !value.is_empty()).map(str::to_owned)
+        // An expression is for GitHub alone, which hands over its value.
+        Some(default).filter(|value| !value.is_empty() && !value.starts_with("${{")).map(str::to_owned)
     }
 
     pub(super) fn path(&mut self, name: &'static str) -> Option<PathBuf> {
@@ -116,6 +117,13 @@ impl<'a> Given<'a> {
         })
     }
 
+    /// Any words, separated by commas.
+    pub(super) fn words(&mut self, name: &'static str) -> Vec<String> {
+        let value = self.text(name).unwrap_or_default();
+        let words = value.split([',', '\n']).map(str::trim).filter(|word| !word.is_empty());
+        words.map(str::to_owned).collect()
+    }
+
     pub(super) fn duration(&mut self, name: &'static str) -> Result<Duration, Error> {
         let value = self.text(name).unwrap_or_default();
         parse_duration(&value)
@@ -143,11 +151,16 @@ impl<'a> Given<'a> {
         if value == "auto" {
             return Ok(Cache::Auto);
         }
+        if value == "bundle" {
+            return Ok(Cache::Bundle);
+        }
         Storage::parse_levels(&value).map(Cache::Levels).ok_or_else(|| {
             let names: Vec<String> =
                 Storage::ALL.iter().map(|storage| format!("`{}`", storage.name())).collect();
-            let accepted =
-                format!("`auto`, one of {}, or several of these joined by commas", names.join(", "));
+            let accepted = format!(
+                "`auto`, `bundle`, one of {}, or several of these joined by commas",
+                names.join(", ")
+            );
             invalid("cache", &value, accepted)
         })
     }

@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde_json::{Value, json};
 
+use super::bundle::directory_of;
 use super::server::is_passed_on;
 use super::{Audience, ExportValue, OnFailure, Plan, Planned, PlannedServer, Step};
 
@@ -38,6 +39,8 @@ impl Step {
             Self::InstallSccache { .. } => "install-sccache",
             Self::PrepareRunDirectory { .. } => "prepare-run-directory",
             Self::PrepareCacheDirectory(_) => "prepare-cache-directory",
+            Self::RestoreCache(_) => "restore-cache",
+            Self::SaveCache => "save-cache",
             Self::StartServer(_) => "start-server",
             Self::ReuseServer(_) => "reuse-server",
             Self::WriteState { .. } => "write-state",
@@ -64,6 +67,7 @@ impl Step {
                 | Self::StopServer { .. }
                 | Self::ReadLog
                 | Self::RecordAverages
+                | Self::SaveCache
                 | Self::FinishState { .. }
                 | Self::RemoveRunDirectory(_)
                 | Self::CheckHitRate { .. }
@@ -91,6 +95,11 @@ impl Step {
             Self::PrepareCacheDirectory(path) => {
                 format!("create and try the cache directory `{}`", path.display())
             }
+            Self::RestoreCache(bundle) => match directory_of(&bundle.place) {
+                None => "restore the cache from the host's cache service".into(),
+                Some(path) => format!("restore the cache from `{}`", path.display()),
+            },
+            Self::SaveCache => "save what is new in the cache as one layer".into(),
             Self::StartServer(server) => {
                 format!("start a server with {} at {}", server.storage, address(server))
             }
@@ -136,6 +145,12 @@ impl Step {
     #[must_use]
     pub fn details(&self) -> Vec<String> {
         match self {
+            Self::RestoreCache(bundle) => {
+                let prefixes = std::iter::once(&bundle.prefix).chain(&bundle.restore_prefixes);
+                let prefixes = prefixes.map(|prefix| format!("key {prefix}…"));
+                let ingredients = bundle.ingredients.iter().map(|(name, value)| format!("{name}: {value}"));
+                prefixes.chain(ingredients).collect()
+            }
             Self::StartServer(server) => {
                 let shown = server.variables.iter().filter(|(name, _)| !is_passed_on(name));
                 shown.map(|(name, value)| format!("{name}={}", value.shown())).collect()

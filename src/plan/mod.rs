@@ -3,6 +3,7 @@
 //! Pure: (inputs, environment) -> plan. A plan's `Display` is the dry run; its JSON is the dry run for
 //! programs. Nothing below the library's `run` knows of dry runs.
 
+mod bundle;
 mod describe;
 mod exports;
 mod post;
@@ -27,7 +28,7 @@ use crate::environment::FoundSccache;
 use crate::error::Error;
 use crate::installer::Installer;
 use crate::secret::Secret;
-use crate::state::{Policy, State};
+use crate::state::{BundleState, Policy, State};
 use crate::version::Version;
 
 /// What happens when a step fails.
@@ -90,6 +91,10 @@ pub enum Step {
     },
     /// Create and try the cache directory.
     PrepareCacheDirectory(PathBuf),
+    /// Bring the cache from where its bundle is kept.
+    RestoreCache(Box<BundleState>),
+    /// Bring what is new there.
+    SaveCache,
     /// Start the server under its supervisor.
     StartServer(Box<PlannedServer>),
     /// Go on with the server of an earlier `pre`.

@@ -78,14 +78,16 @@ pub fn stats(environment: &Environment) -> Result<Plan, Arc<Error>> {
 
 /// The steps that `post` and `run` share: ask, stop, remember, judge.
 pub(super) fn push_end(plan: &mut Plan, state: &State) {
-    push_end_with(
-        plan,
-        Duration::from_millis(state.policy.stop_timeout_ms),
-        state.policy.min_hit_rate_percent,
-    );
+    let timeout = Duration::from_millis(state.policy.stop_timeout_ms);
+    push_end_with(plan, timeout, state.policy.min_hit_rate_percent, state.bundle.is_some());
 }
 
-pub(super) fn push_end_with(plan: &mut Plan, stop_timeout: Duration, min_hit_rate_percent: Option<f64>) {
+pub(super) fn push_end_with(
+    plan: &mut Plan,
+    stop_timeout: Duration,
+    min_hit_rate_percent: Option<f64>,
+    travels: bool,
+) {
     plan.push(Step::ReadStatistics, "the counters end with the server", OnFailure::Warn);
     let reason = "no process may outlive the job";
     plan.push(Step::StopServer { timeout: stop_timeout }, reason, OnFailure::Warn);
@@ -95,6 +97,9 @@ pub(super) fn push_end_with(plan: &mut Plan, stop_timeout: Duration, min_hit_rat
         "later jobs compare with it, and those that compile nothing need an average to go by",
         OnFailure::Warn,
     );
+    if travels {
+        plan.push(Step::SaveCache, "nobody writes to the cache any more", OnFailure::Warn);
+    }
     if let Some(minimum_percent) = min_hit_rate_percent {
         plan.push(Step::CheckHitRate { minimum_percent }, "input `min-hit-rate` is given", OnFailure::Warn);
     }

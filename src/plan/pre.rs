@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use super::bundle;
 use super::exports::push_exports;
 use super::server::plan_server;
 use super::{OnFailure, Plan, Planned, Step};
@@ -61,6 +62,8 @@ pub(super) fn start(inputs: &Inputs, environment: &Environment, phase: &'static 
     }
     let storage = backend::choose(inputs, environment, planned_version(inputs, environment))?;
     plan.notices.extend(storage.notices.iter().cloned());
+    let bundle = bundle::decide(inputs, environment, &storage)?;
+    plan.notices.extend(bundle.notice.clone());
     let secrets = storage.backend.secrets();
     if !secrets.is_empty() {
         plan.push(Step::Mask(secrets), "no credential may be printed", OnFailure::Warn);
@@ -82,7 +85,11 @@ pub(super) fn start(inputs: &Inputs, environment: &Environment, phase: &'static 
             origin(inputs, "cache-dir", "the server notices a bad directory only at the first compile");
         plan.push(Step::PrepareCacheDirectory(directory.to_owned()), reason, OnFailure::LeaveOutCache);
     }
-    let server = plan_server(inputs, environment, &storage, version);
+    let mut server = plan_server(inputs, environment, &storage, version);
+    if let Some(state) = bundle.bundle {
+        server.storage = format!("{}, travelling as a bundle", server.storage);
+        plan.push(Step::RestoreCache(Box::new(state)), bundle.reason, OnFailure::Warn);
+    }
     let address_name = server.address.address.variable().0;
     plan.push(Step::StartServer(Box::new(server)), storage.reason, OnFailure::LeaveOutCache);
     push_state(&mut plan, inputs, environment);

@@ -38,7 +38,10 @@ pub fn run(inputs: &Inputs, environment: &Environment, command: Vec<OsString>) -
     }
     match plan.saved.clone() {
         Some(state) => push_end(&mut plan, &state),
-        None => push_end_with(&mut plan, inputs.stop_timeout, inputs.min_hit_rate_percent),
+        None => {
+            let travels = plan.steps.iter().any(|planned| matches!(planned.step, Step::RestoreCache(_)));
+            push_end_with(&mut plan, inputs.stop_timeout, inputs.min_hit_rate_percent, travels);
+        }
     }
     push_finish(&mut plan, environment, Some(environment.run_dir.clone()));
     Ok(plan)

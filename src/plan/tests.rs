@@ -53,6 +53,7 @@ fn state(phase: Phase) -> Box<State> {
             annotations: "problems".into(),
             stop_timeout_ms: 15_000,
         },
+        bundle: None,
     })
 }
 

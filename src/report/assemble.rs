@@ -27,6 +27,7 @@ impl Report {
             units: None,
             trend: Trend::default(),
             samples: Vec::new(),
+            bundle: None,
             statistics: Statistics::Known { stats: Box::new(stats) },
         }
     }
@@ -87,6 +88,7 @@ impl Report {
             units: outcome.units.clone(),
             trend: outcome.trend.clone(),
             samples: outcome.samples.clone(),
+            bundle: outcome.bundle.clone(),
         }
     }
 }

@@ -5,6 +5,7 @@ use super::phrase::{Align, Phrase, Table};
 use super::verdict::is_read_only;
 use super::{Report, Saved};
 use crate::inputs::Bytes;
+use crate::state::BundleTraffic;
 use crate::stats::{Language, Stats, sum};
 
 /// A label and what is to be said under it.
@@ -62,6 +63,7 @@ pub(super) fn facts(report: &Report) -> Vec<Fact> {
         facts.push(("storage", Phrase::name(storage)));
     }
     facts.extend(stats.into_iter().flat_map(cache));
+    facts.extend(report.bundle.iter().flat_map(travelled));
     let version = stats.map(|stats| stats.version.as_str()).filter(|version| !version.is_empty());
     if let Some(version) = version.or(report.sccache_version.as_deref()) {
         facts.push(("sccache version", Phrase::name(version)));
@@ -83,6 +85,54 @@ pub(super) fn facts(report: &Report) -> Vec<Fact> {
         facts.push(("command", Phrase::foreign(&command.command).then(ended)));
     }
     facts
+}
+
+/// What travelled before the build and after it.
+fn travelled(bundle: &BundleTraffic) -> Vec<Fact> {
+    let transfer = |bytes, requests, took_ms| {
+        format!("{} with {} in {}", Bytes(bytes), counted(requests, "request"), time_of_ms(took_ms))
+    };
+    let mut facts: Vec<Fact> = Vec::new();
+    if let Some(restored) = &bundle.restored {
+        let transfer = transfer(restored.received_bytes, restored.requests, restored.took_ms);
+        facts.push((
+            "bundle restored",
+            match &restored.key {
+                Some(key) => {
+                    let objects = counted(restored.objects, "object");
+                    let layers = counted(restored.layers, "layer");
+                    joined(format!("{objects} of {layers}, {transfer}; "), Phrase::name(key))
+                }
+                None if restored.troubles.is_empty() => "nothing was stored yet".into(),
+                None => "nothing".into(),
+            },
+        ));
+    }
+    if let Some(saved) = &bundle.saved {
+        facts.push((
+            "bundle saved",
+            match (&saved.key, &saved.reason) {
+                (Some(_), _) => format!(
+                    "{} new, {} used, {} dropped; {}; {} in force",
+                    count(saved.new),
+                    count(saved.used),
+                    count(saved.dropped),
+                    transfer(saved.sent_bytes, saved.requests, saved.took_ms),
+                    counted(saved.layers, "layer"),
+                )
+                .into(),
+                (None, Some(reason)) => joined("nothing: ".into(), Phrase::foreign(reason)),
+                (None, None) => "nothing".into(),
+            },
+        ));
+    }
+    facts
+}
+
+fn joined(first: String, then: Phrase) -> Phrase {
+    let mut phrase = Phrase::from(first);
+    phrase.0.extend(then.0);
+    phrase
 }
 
 fn cache(stats: &Stats) -> Vec<Fact> {

@@ -9,6 +9,7 @@ use super::{Basis, Render, Report, Saved, Verdict, escape, text};
 use crate::environment::{Clues, Job};
 use crate::error::Lines;
 use crate::outcome::{CommandEnd, Overhead};
+use crate::state::BundleTraffic;
 use crate::stats::{Sample, Statistics, Stats, Trend, Units};
 
 /// Programs.
@@ -50,6 +51,9 @@ struct Document<'a> {
     units: &'a Option<Units>,
     trend: &'a Trend,
     samples: &'a [Sample],
+    /// Absent when the cache does not travel.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    bundle: &'a Option<BundleTraffic>,
 }
 
 /// A finding, in plain words.
@@ -88,6 +92,7 @@ impl Render for Json {
             units,
             trend,
             samples,
+            bundle,
         } = report;
         let stats = statistics.stats();
         let document = Document {
@@ -119,6 +124,7 @@ impl Render for Json {
             units,
             trend,
             samples,
+            bundle,
         };
         let json = serde_json::to_string_pretty(&document).expect("a report has only string keys");
         escape::json(&json) + "\n"

@@ -31,6 +31,7 @@ pub use verdict::{Basis, Verdict};
 use crate::environment::{Clues, Job};
 use crate::error::Lines;
 use crate::outcome::{CommandEnd, Overhead};
+use crate::state::BundleTraffic;
 use crate::stats::{Sample, Statistics, Trend, Units};
 
 /// The schema version of the JSON form.
@@ -87,6 +88,9 @@ pub struct Report {
     /// The job's counters over time.
     #[serde(default)]
     pub samples: Vec<Sample>,
+    /// What travelled, when the cache does.
+    #[serde(default)]
+    pub bundle: Option<BundleTraffic>,
 }
 
 impl Report {

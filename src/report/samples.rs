@@ -46,6 +46,7 @@ pub(super) fn no_server(failure: Option<&str>) -> Report {
         units: None,
         trend: Trend::default(),
         samples: Vec::new(),
+        bundle: None,
     }
 }
 

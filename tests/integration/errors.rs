@@ -80,6 +80,8 @@ fn all() -> Vec<Error> {
         Error::HitRateLow { rate_percent: 12.345, minimum_percent: 50.0 },
         Error::CommandNotFound { command: "mke".into() },
         Error::CommandNotExecutable { command: "./x".into(), source: source() },
+        Error::CacheNotRestored { reason: "layer `k`: it is gone".into() },
+        Error::CacheNotSaved { reason: "the cache service answered 503".into() },
         Error::Interrupted { signal: 15 },
     ]
 }
@@ -205,6 +207,12 @@ fn every_error_tells_what_why_and_what_to_do() {
     CommandNotExecutable (126): the command `./x` could not be executed
     cause: permission denied (os error 13)
     help:  check its permissions and format
+    CacheNotRestored (1): the cache could not be restored, or not all of it
+    cause: layer `k`: it is gone
+    help:  the job goes on and compiles what is missing; if this persists, see docs/bundles.md
+    CacheNotSaved (1): the cache could not be saved
+    cause: the cache service answered 503
+    help:  later jobs compile again what is new in this one; if this persists, see docs/bundles.md
     Interrupted (143): stopped by signal 15
     cause: the phase was cancelled from outside
     help:  everything that was started has been stopped
@@ -254,6 +262,8 @@ fn every_error_is_one_annotation_on_github() {
     ::warning title=sccache-step::the hit rate is 12.3 %25, below the wanted 50 %25%0Acause: too little came from the cache%0Ahelp:  see the misses in the report; a first run on an empty cache is always low
     ::warning title=sccache-step::the command `mke` was not found%0Acause: it is neither a path nor in PATH%0Ahelp:  check its spelling, and that it is installed
     ::warning title=sccache-step::the command `./x` could not be executed%0Acause: permission denied (os error 13)%0Ahelp:  check its permissions and format
+    ::warning title=sccache-step::the cache could not be restored, or not all of it%0Acause: layer `k`: it is gone%0Ahelp:  the job goes on and compiles what is missing; if this persists, see docs/bundles.md
+    ::warning title=sccache-step::the cache could not be saved%0Acause: the cache service answered 503%0Ahelp:  later jobs compile again what is new in this one; if this persists, see docs/bundles.md
     ::warning title=sccache-step::stopped by signal 15%0Acause: the phase was cancelled from outside%0Ahelp:  everything that was started has been stopped
     ");
 }

@@ -10,6 +10,7 @@ mod architecture;
 mod azure;
 mod bad_input;
 mod bad_state;
+mod bundles;
 mod docs;
 mod dry_run;
 mod endings;

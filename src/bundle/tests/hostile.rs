@@ -188,6 +188,7 @@ fn layers_that_a_head_lists_must_be_what_it_says() {
     }
 }
 
+#[cfg(unix)]
 #[test]
 fn what_lies_in_the_store_under_a_link_or_another_name_is_no_layer() {
     let place = Place::new();

@@ -1,0 +1,3 @@
+//! The cache travels: real builds whose cache directory is thrown away between jobs, as on a hosted runner.
+
+mod builds;
