@@ -29,7 +29,7 @@ impl Bounds {
     /// The bounds that a year of daily work has shown to be good: see `docs/bundles.md`.
     #[must_use]
     pub const fn with_cap(cap_bytes: u64) -> Self {
-        Self { cap_bytes, layers: 8, dead_percent: 50, absorb_percent: 200, idle_ms: 7 * 24 * 60 * 60 * 1000 }
+        Self { cap_bytes, layers: 8, dead_percent: 50, absorb_percent: 220, idle_ms: 7 * 24 * 60 * 60 * 1000 }
     }
 }
 
@@ -179,6 +179,11 @@ fn within_cap(found: &mut Vec<Found>, view: &View, cap_bytes: u64) {
     found.truncate(kept);
 }
 
+/// So many hundredths of a number of bytes.
+fn percent(bytes: u64, percent: u64) -> u64 {
+    u64::try_from(u128::from(bytes) * u128::from(percent) / 100).unwrap_or(u64::MAX)
+}
+
 /// What a layer weighs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Weight {
@@ -214,13 +219,13 @@ pub fn merge_from(new_bytes: u64, layers: &[Weight], bounds: &Bounds) -> (usize,
     let may = layers.iter().rposition(|layer| !layer.at_hand).map_or(0, |at| at + 1);
     let live: u64 = layers.iter().map(|layer| layer.live_bytes).sum::<u64>() + new_bytes;
     let dead: u64 = layers.iter().map(|layer| layer.bytes.saturating_sub(layer.live_bytes)).sum();
-    if may == 0 && dead > live / 100 * bounds.dead_percent {
+    if may == 0 && dead > percent(live, bounds.dead_percent) {
         return (0, Shape::TooMuchDeadWeight);
     }
     let mut from = layers.len();
     let mut carried = new_bytes;
     while from > may.max(1)
-        && carried + layers[from - 1].live_bytes <= new_bytes / 100 * bounds.absorb_percent
+        && carried + layers[from - 1].live_bytes <= percent(new_bytes, bounds.absorb_percent)
     {
         from -= 1;
         carried += layers[from].live_bytes;

@@ -1,3 +1,6 @@
 //! The cache travels: real builds whose cache directory is thrown away between jobs, as on a hosted runner.
 
 mod builds;
+mod jobs;
+mod service;
+mod service_faults;

@@ -126,13 +126,14 @@ fn over_the_cap_the_longest_unused_go_first() {
 
 #[test]
 fn young_layers_that_are_no_larger_are_taken_in() {
+    let bounds = Bounds { absorb_percent: 200, ..bounds() };
     let old = || layer("a", &[(1, 90_000, There)]);
     let with = |bytes| view(vec![old(), layer("b", &[(2, bytes, There)])]);
     let found = |bytes| vec![idle(1, 90_000), idle(2, bytes), made(3, 1000)];
-    assert_eq!(told(found(1000), &with(1000), &bounds()), "Absorbing [3, 2] on [a:.]");
-    assert_eq!(told(found(1001), &with(1001), &bounds()), "New [3] on [a:. b:.]");
+    assert_eq!(told(found(1000), &with(1000), &bounds), "Absorbing [3, 2] on [a:.]");
+    assert_eq!(told(found(1001), &with(1001), &bounds), "New [3] on [a:. b:.]");
     let missing = view(vec![old(), layer("b", &[(2, 1000, Missing)])]);
-    assert_eq!(told(vec![idle(1, 90_000), made(3, 1000)], &missing, &bounds()), "New [3] on [a:. b:.]");
+    assert_eq!(told(vec![idle(1, 90_000), made(3, 1000)], &missing, &bounds), "New [3] on [a:. b:.]");
 }
 
 #[test]

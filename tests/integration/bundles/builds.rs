@@ -1,66 +1,8 @@
 //! Real builds with a directory as the store: cold, warm, changed, over the cap.
 
-use std::path::PathBuf;
-
 use serde_json::Value;
 
-use crate::support::tools::ANY;
-use crate::support::world::World;
-
-/// A job: a fresh cache directory, the sources as they are, one command.
-pub struct Jobs {
-    pub world: World,
-}
-
-impl Jobs {
-    pub fn new() -> Self {
-        let world = World::new();
-        std::fs::create_dir_all(world.path("work/out")).unwrap();
-        Self { world }
-    }
-
-    /// Source files `a0.c`, `a1.c`, …, of which each has a line of its own.
-    pub fn sources(&self, number: usize, generation: usize) {
-        for at in 0..number {
-            self.source(at, generation);
-        }
-    }
-
-    pub fn source(&self, at: usize, generation: usize) {
-        let text = format!("int f{at}(void) {{ return {generation}; }}\n");
-        std::fs::write(self.world.path("work").join(format!("a{at}.c")), text).unwrap();
-    }
-
-    fn cache(&self) -> PathBuf {
-        self.world.path("cache")
-    }
-
-    /// Builds everything in a new job, and gives its report.
-    pub fn job(&self, flags: &[&str]) -> Value {
-        self.job_and_log(flags).0
-    }
-
-    pub fn job_and_log(&self, flags: &[&str]) -> (Value, String) {
-        let _ = std::fs::remove_dir_all(self.cache());
-        let script = "for f in a*.c; do sccache_client gcc -c $f -o out/${f%.c}.o || exit 1; done";
-        let script = script.replace("sccache_client", "$SCCACHE_PATH");
-        let arguments =
-            [&["run", "--format", "json", "--bundle-dir", "../layers"], flags, &["--", "sh", "-c", &script]]
-                .concat();
-        let finished = self.world.real(ANY, &arguments).run().expect(0);
-        let start = finished.stderr.find("\n{").expect("there is a report") + 1;
-        let mut reader = serde_json::Deserializer::from_str(&finished.stderr[start..]).into_iter::<Value>();
-        (reader.next().unwrap().unwrap(), finished.stderr[..start].to_owned())
-    }
-
-    pub fn layers(&self) -> usize {
-        std::fs::read_dir(self.world.path("layers")).map_or(0, Iterator::count)
-    }
-}
-
-fn hits_and_misses(report: &Value) -> (u64, u64) {
-    (report["hits"].as_u64().unwrap(), report["misses"].as_u64().unwrap())
-}
+use super::jobs::{Jobs, hits_and_misses};
 
 #[test]
 fn what_one_job_compiled_the_next_one_has() {

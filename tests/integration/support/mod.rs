@@ -2,6 +2,7 @@
 
 pub mod action;
 pub mod azurite;
+pub mod cache_service;
 pub mod fake;
 pub mod leftovers;
 pub mod project;
