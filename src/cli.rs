@@ -20,10 +20,27 @@ pub enum Phase {
     Run(Vec<OsString>),
     /// `stats`.
     Stats,
+    /// `cache <action>`.
+    Cache(CacheAction),
     /// `completions <shell>`: print a completion script.
     Completions(String),
     /// `man [command]`: print the manual page of the program, or of one command.
     Man(Option<String>),
+}
+
+/// What is done with a bundle by itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CacheAction {
+    /// `cache restore`.
+    Restore,
+    /// `cache save`.
+    Save,
+    /// `cache ls`.
+    List,
+    /// `cache inspect [layer]`.
+    Inspect(Option<String>),
+    /// `cache prune`.
+    Prune,
 }
 
 /// How results are printed.
@@ -84,6 +101,19 @@ pub fn command() -> Command {
             .value_parser(clap::value_parser!(OsString)),
     );
     let stats = phase("stats", "Print the report at any point of the job; the server goes on");
+    let cache = Command::new("cache")
+        .about("Restore, save and look at a bundle, without a server: for scripts and other hosts")
+        .subcommand_required(true)
+        .arg_required_else_help(true)
+        .subcommands([
+            phase("ls", "List the layers in force"),
+            phase("restore", "Restore the bundle into the cache directory"),
+            phase("save", "Save what is new in the cache directory as one layer"),
+            phase("prune", "Remove the layers of a directory that no head needs, an hour old or older"),
+            phase("inspect", "List the objects of a layer, the newest one if none is named").arg(
+                Arg::new("layer").value_name("LAYER").help("The key of the layer, as `cache ls` shows it"),
+            ),
+        ]);
     let completions = Command::new("completions").about("Print a completion script").arg(
         Arg::new("for").value_name("SHELL").required(true).value_parser([
             "bash",
@@ -104,7 +134,7 @@ pub fn command() -> Command {
         ))
         .subcommand_required(true)
         .arg_required_else_help(true)
-        .subcommands([pre, post, run, stats, completions])
+        .subcommands([pre, post, run, stats, cache, completions])
         .subcommand(
             Command::new("man")
                 .about("Print a manual page")
@@ -182,6 +212,17 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Arguments,
         "post" => Phase::Post,
         "run" => Phase::Run(matches.get_many("command").unwrap_or_default().cloned().collect()),
         "stats" => Phase::Stats,
+        "cache" => {
+            let (action, matches) = matches.subcommand().unwrap_or(("ls", matches));
+            let action = match action {
+                "restore" => CacheAction::Restore,
+                "save" => CacheAction::Save,
+                "prune" => CacheAction::Prune,
+                "inspect" => CacheAction::Inspect(matches.get_one::<String>("layer").cloned()),
+                _ => CacheAction::List,
+            };
+            return Ok(read(Phase::Cache(action), matches));
+        }
         "completions" => Phase::Completions(matches.get_one::<String>("for").cloned().unwrap_or_default()),
         _ => Phase::Man(matches.try_get_one("page").ok().flatten().cloned()),
     };

@@ -1,5 +1,7 @@
 //! The five arrows, one line each, and what goes to which stream.
 
+mod cache;
+
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode as ProcessExitCode;
@@ -47,7 +49,9 @@ fn dispatch(arguments: Arguments) -> ExitCode {
     match &arguments.phase {
         Phase::Completions(shell) => print(completions(shell)),
         Phase::Man(page) => print(manual_page(page.as_deref())),
-        Phase::Pre | Phase::Post | Phase::Run(_) | Phase::Stats => Job::new(arguments).run(),
+        Phase::Pre | Phase::Post | Phase::Run(_) | Phase::Stats | Phase::Cache(_) => {
+            Job::new(arguments).run()
+        }
     }
 }
 
@@ -149,10 +153,13 @@ impl Job {
         let _ = process::cancellation().listen();
         let purpose = match self.arguments.phase {
             Phase::Pre => Purpose::Job,
-            Phase::Run(_) => Purpose::Command,
+            Phase::Run(_) | Phase::Cache(_) => Purpose::Command,
             _ => Purpose::Ending,
         };
         let environment = observe(inputs, self.variables.clone(), self.host, purpose);
+        if let Phase::Cache(action) = &self.arguments.phase {
+            return self.cache(action, inputs, &environment);
+        }
         let plan = match self.plan(inputs, &environment) {
             Ok(plan) => plan,
             Err(error) => return self.refuse(&error, inputs.annotations),

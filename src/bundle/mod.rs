@@ -26,6 +26,15 @@ pub use restore::{Found, Restore, Restored};
 pub use save::{Order, Saved, SavedLayer, save};
 pub use timebox::within;
 
+/// The index of a layer.
+///
+/// # Errors
+/// When it does not come, or is not what it should be.
+pub fn index_of(source: &dyn store::Source) -> anyhow::Result<index::Index> {
+    let mut opened = source.read(0, index::INDEX_LIMIT_BYTES + index::HEADER_BYTES as u64)?;
+    unpack::front(&mut *opened.stream, None).map(|(_, index)| index)
+}
+
 /// Is told how far a transfer is.
 pub trait Listener: Send + Sync {
     /// So many objects and bytes more are on their way.

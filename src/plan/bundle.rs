@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use sha2::{Digest as _, Sha256};
 
-use crate::backend::{Backend, Choice};
+use crate::backend::{self, Backend, Choice};
 use crate::environment::Environment;
 use crate::error::Error;
 use crate::inputs::{Cache, Inputs, Save};
@@ -77,6 +77,16 @@ pub(super) fn decide(
         restored: None,
     };
     Ok(Decision { bundle: Some(bundle), reason, notice: None })
+}
+
+/// The bundle by itself, for an environment in which no server is started. `cache` may be left at `auto`.
+///
+/// # Errors
+/// As for a server's storage, and [`Error::SettingMissing`] when there is no place for a bundle.
+pub fn alone(inputs: &Inputs, environment: &Environment) -> Result<BundleState, Error> {
+    let storage = backend::fallback_on_disk(inputs, environment)?;
+    let decision = decide(inputs, environment, &storage)?;
+    decision.bundle.ok_or(Error::SettingMissing { input: "bundle-dir", backend: "bundle" })
 }
 
 fn unused(inputs: &Inputs, cache: &str) -> Result<Decision, Error> {

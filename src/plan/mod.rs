@@ -18,6 +18,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use bundle::alone as bundle;
 pub use exports::{ExportValue, PlannedVariable};
 pub use post::{post, stats};
 pub use pre::pre;

@@ -89,3 +89,39 @@ fn a_damaged_bundle_costs_hits_and_heals() {
     assert!(hits < 5 && hits + misses == 5, "{damaged:#}");
     assert_eq!(hits_and_misses(&jobs.job(&[])), (5, 0));
 }
+
+#[test]
+fn the_bundle_can_be_restored_saved_and_looked_at_by_hand() {
+    let jobs = Jobs::new();
+    jobs.sources(4, 1);
+    jobs.job(&["--key", "nightly"]);
+    jobs.source(0, 2);
+    jobs.job(&["--key", "nightly"]);
+    let cache = jobs.world.path("by-hand");
+    let cache = cache.to_str().unwrap();
+    let call = |words: &[&str]| {
+        let flags =
+            ["--bundle-dir", "../layers", "--cache-dir", cache, "--key", "nightly", "--format", "json"];
+        jobs.world.step(&[&["cache"], words, &flags].concat()).run().expect(0)
+    };
+    let layers = call(&["ls"]).json();
+    let in_force =
+        |at: usize| (layers["layers"][at]["in_force"].as_u64(), layers["layers"][at]["objects"].as_u64());
+    assert_eq!((in_force(0), in_force(1)), ((Some(2), Some(2)), (Some(8), Some(8))), "{layers:#}");
+    let oldest = layers["layers"][1]["key"].as_str().unwrap();
+    assert_eq!(call(&["inspect"]).json()["objects"].as_array().unwrap().len(), 2);
+    assert_eq!(call(&["inspect", oldest]).json()["objects"].as_array().unwrap().len(), 8);
+    let restored = call(&["restore"]).json();
+    assert_eq!(restored["restored"]["objects"].as_u64(), Some(10), "{restored:#}");
+    assert_eq!(call(&["save"]).json()["saved"]["new"].as_u64(), Some(0));
+    assert_eq!(call(&["prune"]).json()["removed"].as_u64(), Some(0));
+    assert_eq!(jobs.layers(), 2);
+    let missing = jobs
+        .world
+        .step(&["cache", "inspect", "nobody", "--bundle-dir", "../layers", "--key", "nightly"])
+        .run();
+    assert_eq!(missing.code(), 1);
+    assert!(missing.stderr.contains("cause: there is no layer `nobody`"), "{missing}");
+    let nowhere = jobs.world.step(&["cache", "ls"]).run();
+    assert_eq!(nowhere.code(), 2, "{nowhere}");
+}
