@@ -22,6 +22,8 @@ pub enum Phase {
     Stats,
     /// `cache <action>`.
     Cache(CacheAction),
+    /// `doctor`.
+    Doctor,
     /// `completions <shell>`: print a completion script.
     Completions(String),
     /// `man [command]`: print the manual page of the program, or of one command.
@@ -114,6 +116,11 @@ pub fn command() -> Command {
                 Arg::new("layer").value_name("LAYER").help("The key of the layer, as `cache ls` shows it"),
             ),
         ]);
+    let doctor = Command::new("doctor")
+        .about("Check everything that the cache needs, the storage by a real write and read; change nothing")
+        .arg(format_argument())
+        .next_help_heading("Inputs")
+        .args(input_arguments());
     let completions = Command::new("completions").about("Print a completion script").arg(
         Arg::new("for").value_name("SHELL").required(true).value_parser([
             "bash",
@@ -128,22 +135,23 @@ pub fn command() -> Command {
         .about("The compiler-cache step for any CI job: a private, supervised sccache server and a truthful report")
         .after_help(StyledStr::from(
             "Every input is also read from SCCACHE_STEP_<NAME>, and on GitHub from the action's inputs.\n\
-             Exit codes: 0 fine; 1 failed under `fail-fast`, or `stats` had no server; 2 wrong usage or input;\n\
-             128 + n stopped by signal n.\n\
+             Exit codes: 0 fine; 1 failed under `fail-fast`, `stats` had no server, or `doctor` found a fault;\n\
+             2 wrong usage or input; 128 + n stopped by signal n.\n\
              `run` exits with its command's code; its own failures are 125, 126 and 127.",
         ))
         .subcommand_required(true)
         .arg_required_else_help(true)
-        .subcommands([pre, post, run, stats, cache, completions])
+        .subcommands([pre, post, run, stats, doctor, cache, completions])
         .subcommand(
             Command::new("man")
                 .about("Print a manual page")
-                .arg(Arg::new("page").value_name("COMMAND").value_parser(["pre", "post", "run", "stats"])),
+                .arg(Arg::new("page").value_name("COMMAND").value_parser(["pre", "post", "run", "stats", "doctor"])),
         )
 }
 
-fn phase(name: &'static str, about: &'static str) -> Command {
-    let inputs = TABLE.iter().map(|input| {
+/// A flag for each input.
+fn input_arguments() -> impl Iterator<Item = Arg> {
+    TABLE.iter().map(|input| {
         let default = if input.default.is_empty() || input.default.starts_with("${{") {
             String::new()
         } else {
@@ -162,7 +170,19 @@ fn phase(name: &'static str, about: &'static str) -> Command {
             Kind::Boolean => arg.num_args(0..=1).require_equals(true).default_missing_value("true"),
             _ => arg,
         }
-    });
+    })
+}
+
+fn format_argument() -> Arg {
+    Arg::new("format")
+        .long("format")
+        .value_name("FORMAT")
+        .value_parser(["text", "json"])
+        .default_value("text")
+        .help("How results are printed")
+}
+
+fn phase(name: &'static str, about: &'static str) -> Command {
     Command::new(name)
         .about(about)
         .arg(
@@ -171,16 +191,9 @@ fn phase(name: &'static str, about: &'static str) -> Command {
                 .action(ArgAction::SetTrue)
                 .help("Print what would be done, and do nothing"),
         )
-        .arg(
-            Arg::new("format")
-                .long("format")
-                .value_name("FORMAT")
-                .value_parser(["text", "json"])
-                .default_value("text")
-                .help("How results are printed"),
-        )
+        .arg(format_argument())
         .next_help_heading("Inputs")
-        .args(inputs)
+        .args(input_arguments())
 }
 
 const fn value_name(kind: Kind) -> &'static str {
@@ -223,6 +236,7 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Arguments,
             };
             return Ok(read(Phase::Cache(action), matches));
         }
+        "doctor" => Phase::Doctor,
         "completions" => Phase::Completions(matches.get_one::<String>("for").cloned().unwrap_or_default()),
         _ => Phase::Man(matches.try_get_one("page").ok().flatten().cloned()),
     };

@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 pub enum ExitCode {
     /// The phase did what it could; cache troubles were warnings.
     Fine,
-    /// Failed under `fail-fast`, or `stats` had no server to ask.
+    /// Failed under `fail-fast`, `stats` had no server to ask, or `doctor` found a fault.
     Failed,
     /// Wrong usage or a wrong input.
     Usage,

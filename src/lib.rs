@@ -14,6 +14,7 @@
 pub mod backend;
 pub mod bundle;
 pub mod cli;
+pub mod doctor;
 pub mod environment;
 pub mod error;
 pub mod execute;

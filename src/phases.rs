@@ -8,6 +8,7 @@ use std::process::ExitCode as ProcessExitCode;
 use std::sync::Arc;
 
 use crate::cli::{self, Arguments, OutputFormat, Phase};
+use crate::doctor;
 use crate::environment::{Environment, Variables};
 use crate::error::{Error, ExitCode, Lines};
 use crate::execute::{Voice, execute};
@@ -49,7 +50,7 @@ fn dispatch(arguments: Arguments) -> ExitCode {
     match &arguments.phase {
         Phase::Completions(shell) => print(completions(shell)),
         Phase::Man(page) => print(manual_page(page.as_deref())),
-        Phase::Pre | Phase::Post | Phase::Run(_) | Phase::Stats | Phase::Cache(_) => {
+        Phase::Pre | Phase::Post | Phase::Run(_) | Phase::Stats | Phase::Cache(_) | Phase::Doctor => {
             Job::new(arguments).run()
         }
     }
@@ -152,11 +153,14 @@ impl Job {
         // Without handlers a signal ends us at once, and the supervisor, left alone, stops the server.
         let _ = process::cancellation().listen();
         let purpose = match self.arguments.phase {
-            Phase::Pre => Purpose::Job,
+            Phase::Pre | Phase::Doctor => Purpose::Job,
             Phase::Run(_) | Phase::Cache(_) => Purpose::Command,
             _ => Purpose::Ending,
         };
         let environment = observe(inputs, self.variables.clone(), self.host, purpose);
+        if self.arguments.phase == Phase::Doctor {
+            return self.examine(inputs, &environment);
+        }
         if let Phase::Cache(action) = &self.arguments.phase {
             return self.cache(action, inputs, &environment);
         }
@@ -171,6 +175,15 @@ impl Job {
             });
         }
         self.carry_out(plan, inputs, &environment)
+    }
+
+    fn examine(&self, inputs: &Inputs, environment: &Environment) -> ExitCode {
+        let checks = doctor::examine(inputs, environment);
+        let printed = print(match self.arguments.format {
+            OutputFormat::Text => doctor::text(&checks),
+            OutputFormat::Json => format!("{:#}\n", doctor::json(&checks)),
+        });
+        if printed == ExitCode::Fine { doctor::exit_code(&checks) } else { printed }
     }
 
     fn voice(&self, annotations: Annotations) -> Voice<'_> {

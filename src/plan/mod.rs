@@ -23,7 +23,7 @@ pub use exports::{ExportValue, PlannedVariable};
 pub use post::{post, stats};
 pub use pre::pre;
 pub use run::run;
-pub use server::{PlannedAddress, PlannedServer, passed_on};
+pub use server::{PlannedAddress, PlannedServer, passed_on, plan_server};
 
 use crate::environment::FoundSccache;
 use crate::error::Error;

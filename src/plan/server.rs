@@ -78,7 +78,9 @@ const PASSED_ON: &[&str] = &[
     "PROCESSOR_ARCHITECTURE",
 ];
 
-pub(super) fn plan_server(
+/// The server of this storage, as `pre` starts it.
+#[must_use]
+pub fn plan_server(
     inputs: &Inputs,
     environment: &Environment,
     storage: &Choice,

@@ -225,6 +225,12 @@ pub fn make_executable(path: &Path) -> std::io::Result<()> {
     system::make_executable(path)
 }
 
+/// The free bytes of the file system that holds this path, for this user; `None` where it cannot tell.
+#[must_use]
+pub fn free_bytes(path: &Path) -> Option<u64> {
+    system::free_bytes(path)
+}
+
 /// Whether a file may be executed; on Windows whether it exists.
 #[must_use]
 pub fn is_executable(path: &Path) -> bool {

@@ -198,6 +198,11 @@ pub(super) fn has_executable_bit(metadata: &Metadata) -> bool {
     metadata.mode() & 0o111 != 0
 }
 
+pub(super) fn free_bytes(path: &Path) -> Option<u64> {
+    let found = rustix::fs::statvfs(path).ok()?;
+    found.f_bavail.checked_mul(found.f_frsize)
+}
+
 pub(super) fn connect_socket(path: &Path, limit: Duration) -> io::Result<(Box<dyn Stream>, Option<u32>)> {
     let stream = UnixStream::connect(path)?;
     stream.set_read_timeout(Some(limit))?;

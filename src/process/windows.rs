@@ -14,7 +14,7 @@ use std::time::Duration;
 use windows_sys::Win32::Foundation::{
     FILETIME, HANDLE, HANDLE_FLAG_INHERIT, INVALID_HANDLE_VALUE, SetHandleInformation, WAIT_OBJECT_0,
 };
-use windows_sys::Win32::Storage::FileSystem::PIPE_ACCESS_DUPLEX;
+use windows_sys::Win32::Storage::FileSystem::{GetDiskFreeSpaceExW, PIPE_ACCESS_DUPLEX};
 use windows_sys::Win32::System::Console::{
     GetStdHandle, STD_ERROR_HANDLE, STD_INPUT_HANDLE, STD_OUTPUT_HANDLE, SetStdHandle,
 };
@@ -147,6 +147,16 @@ pub(super) fn make_executable(_path: &Path) -> io::Result<()> {
 
 pub(super) fn has_executable_bit(_metadata: &Metadata) -> bool {
     true
+}
+
+pub(super) fn free_bytes(path: &Path) -> Option<u64> {
+    let wide: Vec<u16> = path.as_os_str().encode_wide().chain([0]).collect();
+    let mut free = 0_u64;
+    // SAFETY: `wide` ends with NUL and outlives the call, as does `free`; the other two results are not asked for.
+    let found = unsafe {
+        GetDiskFreeSpaceExW(wide.as_ptr(), &raw mut free, std::ptr::null_mut(), std::ptr::null_mut())
+    };
+    (found != 0).then_some(free)
 }
 
 pub(super) fn connect_socket(_path: &Path, _limit: Duration) -> io::Result<(Box<dyn Stream>, Option<u32>)> {

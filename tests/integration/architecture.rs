@@ -20,8 +20,12 @@ const HANDS: &[(&str, &[&str])] = &[
     ("server", &["process", "sccache"]),
     ("bundle", &["process", "sccache"]),
 ];
-const CONDUCTORS: &[(&str, &[&str])] =
-    &[("observe", &[]), ("execute", &[]), ("manager", &["execute", "observe"])];
+const CONDUCTORS: &[(&str, &[&str])] = &[
+    ("observe", &[]),
+    ("execute", &[]),
+    ("manager", &["execute", "observe"]),
+    ("doctor", &["execute", "observe"]),
+];
 const DOOR: &[&str] = &["cli", "surfaces", "phases", "lib", "main"];
 
 /// The longest file, and the length from which one is named here so that it does not grow unseen.

@@ -38,12 +38,12 @@ fn wrong_values_name_input_value_and_what_it_takes() {
     (exit 2)
     stderr:
     error: input `cache` does not take `tape`
-    cause: it takes `auto`, one of `s3`, `redis`, `memcached`, `gcs`, `gha`, `azure`, `webdav`, `oss`, `cos`, `disk`, or several of these joined by commas
+    cause: it takes `auto`, `bundle`, one of `s3`, `redis`, `memcached`, `gcs`, `gha`, `azure`, `webdav`, `oss`, `cos`, `disk`, or several of these joined by commas
     help:  correct `cache`, or leave it out for its default
     --- github
     exit 2
     stderr:
-    ::error title=sccache-step::input `cache` does not take `tape`%0Acause: it takes `auto`, one of `s3`, `redis`, `memcached`, `gcs`, `gha`, `azure`, `webdav`, `oss`, `cos`, `disk`, or several of these joined by commas%0Ahelp:  correct `cache`, or leave it out for its default
+    ::error title=sccache-step::input `cache` does not take `tape`%0Acause: it takes `auto`, `bundle`, one of `s3`, `redis`, `memcached`, `gcs`, `gha`, `azure`, `webdav`, `oss`, `cos`, `disk`, or several of these joined by commas%0Ahelp:  correct `cache`, or leave it out for its default
     ");
     insta::assert_snapshot!(local(&world, &with("--cache-size", "10 bananas")), @r"
     exit 2

@@ -178,9 +178,10 @@ fn every_variable_of_ours_that_is_named_is_read() {
 fn every_command_of_ours_in_an_example_parses() {
     let mut seen = 0;
     for (path, fence) in blocks_in("sh") {
-        for arguments in
-            all_captures("sccache-step ((?:pre|post|run|stats|man|completions)[^\"'|)#\n]*)", &fence.body)
-        {
+        for arguments in all_captures(
+            "sccache-step ((?:pre|post|run|stats|doctor|man|completions)[^\"'|)#\n]*)",
+            &fence.body,
+        ) {
             let words = std::iter::once("sccache-step").chain(arguments.split_whitespace()).map(Into::into);
             seen += 1;
             cli::parse(words).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
@@ -304,7 +305,7 @@ fn the_manual_page_and_the_completions_are_printed_without_a_complaint() {
         let text = String::from_utf8(output.stdout).unwrap();
         // The manual page is that of the program as a whole: the flags of a phase are in its `--help`.
         let names = if arguments == ["man"] {
-            vec!["pre", "post", "run", "stats"]
+            vec!["pre", "post", "run", "stats", "doctor"]
         } else {
             input_names().into_iter().collect()
         };

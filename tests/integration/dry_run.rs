@@ -10,7 +10,7 @@ use crate::support::tools::ANY;
 use crate::support::world::World;
 
 /// Every file below a directory: its time of change, size and kind.
-fn tree(root: &Path) -> BTreeMap<PathBuf, (SystemTime, u64)> {
+pub fn tree(root: &Path) -> BTreeMap<PathBuf, (SystemTime, u64)> {
     let mut found = BTreeMap::new();
     let mut open = vec![root.to_owned()];
     while let Some(directory) = open.pop() {

@@ -12,6 +12,7 @@ mod bad_input;
 mod bad_state;
 mod bundles;
 mod docs;
+mod doctor;
 mod dry_run;
 mod endings;
 mod errors;

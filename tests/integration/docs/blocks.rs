@@ -126,7 +126,9 @@ fn exit_codes() -> String {
     for code in all {
         let meaning = match code {
             ExitCode::Fine => "fine; trouble with the cache was told as a warning",
-            ExitCode::Failed => "failed under `fail-fast`, or `stats` had no server to ask",
+            ExitCode::Failed => {
+                "failed under `fail-fast`, `stats` had no server to ask, or `doctor` found a fault"
+            }
             ExitCode::Usage => "wrong usage or a wrong input; for `run` it is 125",
             ExitCode::RunFailed => "`run` failed before its command could start",
             ExitCode::NotExecutable => "`run` found its command but could not execute it",
