@@ -15,7 +15,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 pub use setting::{Setting, Settings, parse_setting};
-pub use storage::{Cache, ReadOnly, Save, Storage, WritePolicy};
+pub use storage::{Basedirs, Cache, ReadOnly, Save, Storage, WritePolicy};
 pub use table::{Input, Kind, TABLE};
 pub use value::{Bytes, variable_names};
 
@@ -99,6 +99,8 @@ pub struct Inputs {
     pub read_only: ReadOnly,
     /// `chain-write-policy`.
     pub chain_write_policy: WritePolicy,
+    /// `basedirs`.
+    pub basedirs: Basedirs,
     /// The settings of the storages, as far as they were given.
     pub settings: Settings,
     /// `wrap`; empty for `none`.
@@ -169,6 +171,7 @@ impl Inputs {
             )?,
             chain_write_policy: given
                 .choice("chain-write-policy", &WritePolicy::ALL.map(|policy| (policy.name(), policy)))?,
+            basedirs: given.basedirs(),
             settings: given.settings()?,
             wrap: given.list("wrap", &[("rust", Wrap::Rust), ("cmake", Wrap::Cmake), ("cc", Wrap::Cc)])?,
             startup_timeout: given.duration("startup-timeout")?,

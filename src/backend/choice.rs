@@ -3,11 +3,13 @@
 use super::access::{Ruling, rule};
 use super::auto::{Decision, decide};
 use super::chain::{self, Chain};
+use super::general::general;
 use super::reader::Reader;
-use super::{Access, Backend, Disk, ServerVariables, known_settings};
+use super::{Access, Backend, Disk, Dist, ServerVariables, known_settings};
 use crate::environment::Environment;
 use crate::error::Error;
 use crate::inputs::{Cache, Inputs, Storage, WritePolicy};
+use crate::secret::Secret;
 use crate::version::Version;
 
 /// A storage that was decided on.
@@ -23,6 +25,10 @@ pub struct Choice {
     pub read_only_reason: Option<String>,
     /// What is worth knowing about the decision.
     pub notices: Vec<String>,
+    /// What the server is told whatever its storage.
+    pub general: ServerVariables,
+    /// Who compiles what misses, where that is not this machine.
+    pub dist: Option<Dist>,
 }
 
 impl Choice {
@@ -39,7 +45,16 @@ impl Choice {
     /// The variables that make a server of this version use it.
     #[must_use]
     pub fn variables(&self, version: Version) -> ServerVariables {
-        self.backend.config().variables(version, &self.access)
+        let mut variables = self.backend.config().variables(version, &self.access);
+        variables.extend(self.general.iter().cloned());
+        variables
+    }
+
+    /// Every credential of storage and scheduler, as it could show up in a log.
+    #[must_use]
+    pub fn secrets(&self) -> Vec<Secret> {
+        let token = self.dist.as_ref().and_then(|dist| dist.token.clone());
+        self.backend.secrets().into_iter().chain(token).collect()
     }
 }
 
@@ -55,7 +70,7 @@ pub fn choose(inputs: &Inputs, environment: &Environment, version: Version) -> R
         rule(inputs, environment, &decision, version)?;
     if is_beyond {
         let why = read_only_reason.unwrap_or_default();
-        let mut choice = fallback_on_disk(inputs, environment)?;
+        let mut choice = fallback_on_disk(inputs, environment, version)?;
         choice.notices.push(format!(
             "{why}, and sccache {version} cannot keep from writing to `{}`: this job uses the local disk",
             names(&decision.levels)
@@ -94,20 +109,29 @@ pub fn choose(inputs: &Inputs, environment: &Environment, version: Version) -> R
         }
     };
     say_of_strangers(environment, &decision, &mut notices);
-    Ok(Choice { backend, reason: decision.reason, access, read_only_reason, notices })
+    let general = general(inputs, environment, version, &mut notices)?;
+    let dist = Dist::from_inputs(inputs, environment, version)?;
+    Ok(Choice { backend, reason: decision.reason, access, read_only_reason, notices, general, dist })
 }
 
 /// The same server on a local disk: for a storage that cannot be used.
 ///
 /// # Errors
 /// [`Error::VariableInvalid`] for a size that sccache would misread.
-pub fn fallback_on_disk(inputs: &Inputs, environment: &Environment) -> Result<Choice, Error> {
+pub fn fallback_on_disk(
+    inputs: &Inputs,
+    environment: &Environment,
+    version: Version,
+) -> Result<Choice, Error> {
+    let mut notices = Vec::new();
     Ok(Choice {
         backend: Backend::Disk(Disk::from_inputs(inputs, environment)?),
         reason: "the storage that was asked for cannot be used".into(),
         access: Access::default(),
         read_only_reason: None,
-        notices: Vec::new(),
+        general: general(inputs, environment, version, &mut notices)?,
+        notices,
+        dist: Dist::from_inputs(inputs, environment, version)?,
     })
 }
 

@@ -49,8 +49,8 @@ impl Gha {
         }
         reader.notices.push(
             "`gha` makes three requests for each object that is stored and two for each that is found; GitHub \
-             takes 200 uploads a minute from a repository, and more are lost. A disk cache that travels as one \
-             entry needs a few requests in all"
+             takes 200 uploads a minute from a repository, and more are lost. `cache: bundle` needs \
+             a few requests in all"
                 .into(),
         );
         Ok(Self { version: reader.text("gha-version")?, token, service })

@@ -50,7 +50,7 @@ fn every_storage_tells_each_version_what_it_understands() {
     let mut told_all = String::new();
     for (name, given) in FULL {
         for read_only in ["false", "true"] {
-            let given = [*given, &[("read-only", read_only)]].concat();
+            let given = [*given, &[("read-only", read_only), ("basedirs", "none")]].concat();
             let mut before = String::new();
             for of in VERSIONS {
                 let told = match chosen(&given, MACHINE, of) {
@@ -299,7 +299,97 @@ fn a_storage_that_cannot_be_used_is_replaced_by_the_disk_of_the_inputs() {
     let flags = [("cache", "redis"), ("redis-endpoint", "redis://:pw@h"), ("read-only", "true")];
     let flags = flags.map(|(name, value)| (name.to_owned(), value.to_owned()));
     let inputs = Inputs::resolve(&flags.into(), &Variables::new()).unwrap();
-    let disk = fallback_on_disk(&inputs, &Environment::sample(&[("SCCACHE_DIR", "/var/objects")])).unwrap();
-    assert_eq!(told(&disk, "0.16.0"), "  SCCACHE_CACHE_SIZE=10737418240\n  SCCACHE_DIR=/var/objects");
+    let disk = fallback_on_disk(
+        &inputs,
+        &Environment::sample(&[("SCCACHE_DIR", "/var/objects")]),
+        version("0.16.0"),
+    )
+    .unwrap();
+    assert_eq!(
+        told(&disk, "0.16.0"),
+        "  SCCACHE_BASEDIRS=/work\n  SCCACHE_CACHE_SIZE=10737418240\n  SCCACHE_DIR=/var/objects"
+    );
     assert!(disk.backend.secrets().is_empty());
+}
+
+#[test]
+fn what_holds_for_every_storage_is_checked_and_fits_the_version() {
+    let general = |inputs: Pairs<'_>, variables: Pairs<'_>, of: &str| {
+        let is_disk = |name: &str| matches!(name, "SCCACHE_DIR" | "SCCACHE_CACHE_SIZE");
+        match chosen(inputs, variables, of) {
+            Ok(choice) => {
+                let lines = told(&choice, of);
+                let kept = lines.lines().filter(|line| !is_disk(line.trim().split('=').next().unwrap()));
+                kept.map(|line| line.trim().to_owned()).chain(choice.notices).collect::<Vec<_>>().join("; ")
+            }
+            Err(error) => error.lines().what,
+        }
+    };
+    let with_colon = || {
+        let mut environment = Environment::sample(&[]);
+        environment.workspace = "/work:1".into();
+        told(&chosen_in(&[], &environment, "0.19.0").unwrap(), "0.19.0")
+    };
+    assert!(!with_colon().contains("BASEDIRS"), "sccache would take it for two directories");
+    let cases = [
+        general(&[], &[], "0.19.0"),
+        general(&[], &[], "0.10.0"),
+        general(&[("basedirs", "none")], &[("SCCACHE_BASEDIRS", "/a")], "0.19.0"),
+        general(&[("basedirs", "/a, /b")], &[], "0.14.0"),
+        general(&[("basedirs", "/a")], &[], "0.10.0"),
+        general(&[("basedirs", "a")], &[], "0.19.0"),
+        general(&[], &[("SCCACHE_BASEDIRS", "/a:/b")], "0.19.0"),
+        general(&[], &[("SCCACHE_BASEDIRS", "/a:b")], "0.19.0"),
+        general(&[], &[("SCCACHE_BASEDIRS", "/a")], "0.10.0"),
+        general(&[("compression-level", "9"), ("basedirs", "none")], &[], "0.16.0"),
+        general(&[("compression-level", "23")], &[], "0.16.0"),
+        general(&[], &[("SCCACHE_CACHE_ZSTD_LEVEL", "best")], "0.16.0"),
+        general(&[("compression-level", "9")], &[], "0.8.1"),
+        general(&[("basedirs", "none")], &[("SCCACHE_DIRECT", "off")], "0.16.0"),
+        general(&[], &[("SCCACHE_DIRECT", "yes")], "0.16.0"),
+        general(&[("dist-auth-token", "t")], &[], "0.16.0"),
+        general(&[("dist-scheduler-url", "ftp://h")], &[], "0.16.0"),
+    ];
+    insta::assert_snapshot!(cases.join("\n"), @r"
+    SCCACHE_BASEDIRS=/work
+
+
+    SCCACHE_BASEDIRS=/a:/b
+    `basedirs` needs sccache 0.14.0 or newer, and this one is 0.10.0
+    input `basedirs` does not take `a`
+    SCCACHE_BASEDIRS=/a:/b
+    the variable `SCCACHE_BASEDIRS` does not take `b`
+    `SCCACHE_BASEDIRS` is not known to sccache 0.10.0, only from 0.14.0 on
+    SCCACHE_CACHE_ZSTD_LEVEL=9
+    input `compression-level` does not take `23`
+    the variable `SCCACHE_CACHE_ZSTD_LEVEL` does not take `best`
+    `compression-level` needs sccache 0.8.2 or newer, and this one is 0.8.1
+    SCCACHE_DIRECT=off
+    the variable `SCCACHE_DIRECT` does not take `yes`
+    input `dist-scheduler-url` does not take ``
+    input `dist-scheduler-url` does not take `ftp://h`
+    ");
+}
+
+#[test]
+fn a_scheduler_goes_into_the_configuration_of_the_server_and_its_token_to_the_mask() {
+    let given: Pairs<'_> = &[
+        ("dist-scheduler-url", "http://farm:10600"),
+        ("dist-auth-token", "a \"quoted\" \\ token"),
+        ("dist-toolchain-cache-size", "2G"),
+        ("dist-toolchain-cache-dir", "tool chains"),
+    ];
+    let choice = chosen(given, &[], "0.16.0").unwrap();
+    assert!(choice.secrets().iter().any(|secret| secret.expose() == "a \"quoted\" \\ token"));
+    assert!(!format!("{choice:?}").contains("quoted"));
+    insta::assert_snapshot!(choice.dist.unwrap().configuration().expose(), @r#"
+    [dist]
+    scheduler_url = "http://farm:10600"
+    toolchain_cache_size = 2147483648
+    cache_dir = "/work/tool chains"
+
+    [dist.auth]
+    type = "token"
+    token = "a \"quoted\" \\ token"
+    "#);
 }

@@ -9,10 +9,11 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, anyhow, bail};
+use serde_json::Value;
 
 use super::storage::Absent;
 use super::{Check, Verdict};
-use crate::backend::Choice;
+use crate::backend::{Choice, Dist};
 use crate::environment::Environment;
 use crate::inputs::{Inputs, Storage};
 use crate::plan::plan_server;
@@ -37,30 +38,66 @@ pub(super) fn probe(
     choice: &Choice,
     sccache: &Path,
     version: Version,
-) -> Check {
+) -> Vec<Check> {
     let looked_at = format!("{}, through a server of its own", choice.description());
     let Some((compiler, source)) = compiler(environment) else {
-        return Check::skipped(
-            "storage",
-            looked_at,
-            "there is neither a C compiler nor rustc in PATH to try it with",
-        );
+        let missing = "there is neither a C compiler nor rustc in PATH to try it with";
+        return vec![Check::skipped("storage", looked_at, missing)];
     };
     let began = Instant::now();
     match attempt(inputs, environment, choice, (sccache, version), (&compiler, source)) {
-        Ok(stats) => {
+        Ok((stats, status)) => {
             let (verdict, found, remedy) = judge(&stats, choice);
-            let check = Check::new(
-                "storage",
-                looked_at,
-                verdict,
-                format!("{found} (in {} ms)", began.elapsed().as_millis()),
-            );
-            remedy.map_or(check.clone(), |remedy| check.remedy(remedy))
+            let found = format!("{found} (in {} ms)", began.elapsed().as_millis());
+            let mut check = Check::new("storage", looked_at, verdict, found);
+            check.remedy = remedy;
+            let dist = choice.dist.as_ref().zip(status);
+            std::iter::once(check)
+                .chain(dist.map(|(dist, status)| distribution(dist, &stats, &status)))
+                .collect()
         }
-        Err(error) => Check::fault("storage", looked_at, format!("{error:#}"))
-            .remedy("check address, credentials and network; `pre` would go on without this storage"),
+        Err(error) => {
+            let token = if choice.dist.is_some() { ", and `dist-auth-token`" } else { "" };
+            let remedy = format!(
+                "check address, credentials and network{token}; `pre` would go on without this storage"
+            );
+            vec![Check::fault("storage", looked_at, format!("{error:#}")).remedy(remedy)]
+        }
     }
+}
+
+/// What sccache says of its scheduler, and whether the probe was compiled by a machine of it.
+fn distribution(dist: &Dist, stats: &Stats, status: &Value) -> Check {
+    let looked_at = format!("the scheduler at `{}`", dist.scheduler_url);
+    let name = "distribution";
+    let servers = status["SchedulerStatus"][1]["num_servers"].as_u64();
+    let distributed: u64 = stats.dist_compiles.values().sum();
+    match (servers, distributed) {
+        (Some(servers), 1..) => {
+            Check::good(name, looked_at, format!("a probe was compiled by one of {servers} servers"))
+        }
+        (Some(0), _) => Check::warning(name, looked_at, "it has no server, so this machine compiles")
+            .remedy("start `sccache-dist server` where there are processors to spare"),
+        (Some(_), _) => Check::warning(name, looked_at, "it has servers, but none compiled the probe")
+            .remedy(
+                "see the server's log with `log-level` `debug`; versions of sccache do not mix well here",
+            ),
+        (None, _) => {
+            let said = status["NotConnected"][1].as_str().unwrap_or("it is not reached");
+            Check::warning(name, looked_at, format!("not connected, so this machine compiles: {said}"))
+                .remedy("check `dist-scheduler-url` and the network")
+        }
+    }
+}
+
+/// What sccache itself knows of its scheduler.
+fn scheduler_status(program: &Path, state: &ServerState, environment: &Environment) -> anyhow::Result<Value> {
+    let (name, value) = state.address.variable();
+    let mut command = process::command(program);
+    command.arg("--dist-status").env_clear();
+    command.envs(sccache::probe_environment(&environment.variables)).env(name, value);
+    let captured = process::capture(&mut command, STOP_LIMIT)?;
+    serde_json::from_slice(&captured.stdout).context("sccache told no status of its scheduler")
 }
 
 /// What the counters say of a write and a read.
@@ -94,13 +131,14 @@ fn attempt(
     choice: &Choice,
     (program, version): (&Path, Version),
     (compiler, source): (&Path, &str),
-) -> anyhow::Result<Stats> {
+) -> anyhow::Result<(Stats, Option<Value>)> {
     let place = environment.socket_dir.parent().unwrap_or_else(|| Path::new("/"));
     let directory = tempfile::Builder::new().prefix("sccache-step-doctor-").tempdir_in(place)?;
     let text =
         if source.ends_with(".c") { "int sccache_step_probe;\n" } else { "pub fn sccache_step_probe() {}\n" };
     std::fs::write(directory.path().join(source), text)?;
-    std::fs::write(directory.path().join("sccache.toml"), "")?;
+    let configuration = choice.dist.as_ref().map(Dist::configuration).unwrap_or_default();
+    std::fs::write(directory.path().join("sccache.toml"), configuration.expose())?;
     let beside = choice.backend.config().directory();
     let cache = match beside {
         Some(cache) => {
@@ -181,7 +219,7 @@ fn compile_twice(
     program: &Path,
     (compiler, source): (&Path, &str),
     (launched, order): (&Launched, &Order),
-) -> anyhow::Result<Stats> {
+) -> anyhow::Result<(Stats, Option<Value>)> {
     let state = ServerState {
         server: launched.identity,
         supervisor: launched.identity,
@@ -211,7 +249,9 @@ fn compile_twice(
         process::pause(Duration::from_millis(50));
     }
     compile(environment, program, (compiler, source), order, &launched.address, false)?;
-    counters(program, &state, environment)
+    let stats = counters(program, &state, environment)?;
+    let status = choice.dist.as_ref().map(|_| scheduler_status(program, &state, environment)).transpose()?;
+    Ok((stats, status))
 }
 
 fn counters(program: &Path, state: &ServerState, environment: &Environment) -> anyhow::Result<Stats> {

@@ -46,9 +46,9 @@ pub(super) fn checks(inputs: &Inputs, environment: &Environment) -> Vec<Check> {
         }
         checks.push(space(directory));
     }
-    checks.push(match &environment.sccache {
+    checks.extend(match &environment.sccache {
         Some(Ok(found)) => probe::probe(inputs, environment, &choice, &found.path, version),
-        _ => Check::skipped("storage", choice.description(), "without sccache it cannot be tried"),
+        _ => vec![Check::skipped("storage", choice.description(), "without sccache it cannot be tried")],
     });
     checks
 }

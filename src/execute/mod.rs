@@ -185,6 +185,7 @@ impl Work<'_> {
             }
             Step::UseSccache(_)
             | Step::InstallSccache { .. }
+            | Step::WriteConfiguration { .. }
             | Step::PrepareCacheDirectory(_)
             | Step::RestoreCache(_)
             | Step::StartServer(_)
@@ -220,6 +221,7 @@ impl Work<'_> {
             Step::PrepareRunDirectory { run_dir, socket_dir } => {
                 Ok(self.prepare_run_directory(&run_dir, &socket_dir)?)
             }
+            Step::WriteConfiguration { path, content, .. } => Ok(prepare::configuration(&path, &content)?),
             Step::PrepareCacheDirectory(path) => Ok(prepare::cache_directory(&path)?),
             Step::RestoreCache(bundle) => Ok(self.restore_cache(*bundle)?),
             Step::SaveCache => Ok(self.save_cache()?),

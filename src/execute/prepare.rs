@@ -9,6 +9,7 @@ use anyhow::Context as _;
 
 use crate::error::Error;
 use crate::process;
+use crate::secret::Secret;
 
 fn unusable(path: &Path, source: anyhow::Error) -> Error {
     Error::DirectoryUnusable { path: path.to_owned(), purpose: "state directory", source }
@@ -48,6 +49,18 @@ pub(super) fn begin_anew(run_dir: &Path) -> Result<(), Error> {
         )
     };
     attempt().map_err(|error| unusable(run_dir, error.into()))
+}
+
+/// Writes the server's configuration, for this user alone.
+pub(super) fn configuration(path: &Path, content: &Secret) -> Result<(), Error> {
+    let attempt = || -> anyhow::Result<()> {
+        let mut file = tempfile::NamedTempFile::new_in(path.parent().unwrap_or(path))?;
+        file.write_all(content.expose().as_bytes())?;
+        file.persist(path)?;
+        Ok(())
+    };
+    let purpose = "configuration of the server";
+    attempt().map_err(|source| Error::FileUnwritable { purpose, path: path.to_owned(), source })
 }
 
 /// Creates a cache directory and tries it as sccache will use it.

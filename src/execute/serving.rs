@@ -218,6 +218,9 @@ impl Work<'_> {
             return Ok(());
         }
         state.phase = Phase::Finished;
+        let run_dir = state.server.as_ref().map_or(&self.environment.run_dir, |server| &server.run_dir);
+        // It may hold the token of a scheduler, and no server reads it any more.
+        let _ = std::fs::remove_file(run_dir.join("sccache.toml"));
         if let Some(server) = &state.server {
             // A socket that outlives its server only misleads; it goes with its directory otherwise.
             let _ = std::fs::remove_file(server.socket_dir.join("s"));

@@ -114,6 +114,17 @@ pub enum ReadOnly {
     Never,
 }
 
+/// The directories whose names do not count when C and C++ sources are compared with the cache.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Basedirs {
+    /// The workspace.
+    Auto,
+    /// None.
+    None,
+    /// These.
+    These(Vec<String>),
+}
+
 /// Which levels of a chain a write must reach.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WritePolicy {

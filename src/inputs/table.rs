@@ -147,6 +147,12 @@ const FIRST: &[Input] = &[
         "Whether nothing is written to the storage; `auto` is so for a shared storage where the job is not to be trusted",
     ),
     input(
+        "basedirs",
+        Kind::Text,
+        "auto",
+        "Directories whose names do not count for C and C++, so that different checkouts share a cache: `auto` is the workspace, `none` is none; several are joined by commas",
+    ),
+    input(
         "chain-write-policy",
         Kind::Choice(&["all", "l0", "ignore"]),
         "all",

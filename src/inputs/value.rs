@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::setting::{Settings, parse_setting};
-use super::storage::{Cache, Storage};
+use super::storage::{Basedirs, Cache, Storage};
 use super::table::{Kind, STORAGES, TABLE};
 use crate::environment::Variables;
 use crate::error::Error;
@@ -163,6 +163,15 @@ impl<'a> Given<'a> {
             );
             invalid("cache", &value, accepted)
         })
+    }
+
+    /// `auto`, `none`, or directories.
+    pub(super) fn basedirs(&mut self) -> Basedirs {
+        match self.text("basedirs").unwrap_or_default().as_str() {
+            "auto" => Basedirs::Auto,
+            "none" => Basedirs::None,
+            list => Basedirs::These(list.split(',').map(|part| part.trim().to_owned()).collect()),
+        }
     }
 
     /// What was given for the storages.

@@ -84,7 +84,7 @@ pub(super) fn decide(
 /// # Errors
 /// As for a server's storage, and [`Error::SettingMissing`] when there is no place for a bundle.
 pub fn alone(inputs: &Inputs, environment: &Environment) -> Result<BundleState, Error> {
-    let storage = backend::fallback_on_disk(inputs, environment)?;
+    let storage = backend::fallback_on_disk(inputs, environment, inputs.sccache_version)?;
     let decision = decide(inputs, environment, &storage)?;
     decision.bundle.ok_or(Error::SettingMissing { input: "bundle-dir", backend: "bundle" })
 }

@@ -38,6 +38,7 @@ impl Step {
             Self::UseSccache(_) => "use-sccache",
             Self::InstallSccache { .. } => "install-sccache",
             Self::PrepareRunDirectory { .. } => "prepare-run-directory",
+            Self::WriteConfiguration { .. } => "write-configuration",
             Self::PrepareCacheDirectory(_) => "prepare-cache-directory",
             Self::RestoreCache(_) => "restore-cache",
             Self::SaveCache => "save-cache",
@@ -91,6 +92,9 @@ impl Step {
             }
             Self::PrepareRunDirectory { run_dir, .. } => {
                 format!("create the private directory `{}`", run_dir.display())
+            }
+            Self::WriteConfiguration { path, purpose, .. } => {
+                format!("write the server's configuration `{}`: {purpose}", path.display())
             }
             Self::PrepareCacheDirectory(path) => {
                 format!("create and try the cache directory `{}`", path.display())

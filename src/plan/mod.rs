@@ -90,6 +90,15 @@ pub enum Step {
         /// For the socket.
         socket_dir: PathBuf,
     },
+    /// Leave a configuration file for the server, readable by this user alone.
+    WriteConfiguration {
+        /// The file.
+        path: PathBuf,
+        /// What is in it; may hold a credential.
+        content: Secret,
+        /// What it is for, without credentials.
+        purpose: String,
+    },
     /// Create and try the cache directory.
     PrepareCacheDirectory(PathBuf),
     /// Bring the cache from where its bundle is kept.

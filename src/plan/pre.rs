@@ -64,7 +64,7 @@ pub(super) fn start(inputs: &Inputs, environment: &Environment, phase: &'static 
     plan.notices.extend(storage.notices.iter().cloned());
     let bundle = bundle::decide(inputs, environment, &storage)?;
     plan.notices.extend(bundle.notice.clone());
-    let secrets = storage.backend.secrets();
+    let secrets = storage.secrets();
     if !secrets.is_empty() {
         plan.push(Step::Mask(secrets), "no credential may be printed", OnFailure::Warn);
     }
@@ -76,6 +76,15 @@ pub(super) fn start(inputs: &Inputs, environment: &Environment, phase: &'static 
         "the server is private to this job",
         OnFailure::LeaveOutCache,
     );
+    if let Some(dist) = &storage.dist {
+        let step = Step::WriteConfiguration {
+            path: environment.run_dir.join("sccache.toml"),
+            content: dist.configuration(),
+            purpose: format!("what misses is compiled by {}", dist.scheduler_url),
+        };
+        let reason = origin(inputs, "dist-scheduler-url", "sccache has no variables for it");
+        plan.push(step, reason, OnFailure::LeaveOutCache);
+    }
     let Some((program, version)) = push_sccache(&mut plan, inputs, environment) else {
         push_state(&mut plan, inputs, environment);
         return Ok(plan);

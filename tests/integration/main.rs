@@ -11,6 +11,7 @@ mod azure;
 mod bad_input;
 mod bad_state;
 mod bundles;
+mod distribution;
 mod docs;
 mod doctor;
 mod dry_run;

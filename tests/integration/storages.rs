@@ -246,3 +246,22 @@ fn two_users_of_one_storage_share_what_either_compiled() {
     assert_eq!(told, [(0, 1), (1, 0)]);
     moto.stop();
 }
+
+#[test]
+fn two_checkouts_share_what_either_compiled_unless_their_names_count() {
+    for (basedirs, expected) in [("auto", (1, 0)), ("none", (0, 1))] {
+        let world = World::new();
+        let mut told = Vec::new();
+        for name in ["one", "two"] {
+            let checkout = world.path("work").join(name);
+            std::fs::create_dir(&checkout).unwrap();
+            std::fs::write(checkout.join("unit.c"), "int shared(void) { return 7; }\n").unwrap();
+            let compile = "$SCCACHE_PATH gcc -c \"$PWD/unit.c\" -o unit.o";
+            let step = world.real(ANY, &["run", "--format", "json", "--", "sh", "-c", compile]);
+            let step = step.without("SCCACHE_STEP_STATE").env("SCCACHE_STEP_BASEDIRS", basedirs);
+            let finished = step.within(&checkout).run().expect(0);
+            told.push(hits_and_misses(&crate::real::report_of_run(&finished)));
+        }
+        assert_eq!(told, [(0, 1), expected], "{basedirs}");
+    }
+}

@@ -111,4 +111,29 @@ pub(in crate::inputs) const STORAGES: &[Input] = &[
     input("cos-key-prefix", Kind::Text, "", "A prefix for the object keys, for `cos`"),
     input("cos-secret-id", Kind::Secret, "", "The id of the secret, for `cos`"),
     input("cos-secret-key", Kind::Secret, "", "The key of the secret, for `cos`"),
+    input(
+        "compression-level",
+        Kind::Number,
+        "",
+        "How hard objects are compressed, from 1 to 22; without it sccache's own level, 3",
+    ),
+    input(
+        "dist-scheduler-url",
+        Kind::Url,
+        "",
+        "The scheduler of sccache-dist that has what misses compiled by other machines",
+    ),
+    input("dist-auth-token", Kind::Secret, "", "The token of the scheduler's clients"),
+    input(
+        "dist-toolchain-cache-size",
+        Kind::Bytes,
+        "",
+        "The size limit of the packed toolchains for distribution; without it sccache's own, 10 GiB",
+    ),
+    input(
+        "dist-toolchain-cache-dir",
+        Kind::Path,
+        "",
+        "The directory of the packed toolchains; without it sccache's own",
+    ),
 ];

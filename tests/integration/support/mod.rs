@@ -3,6 +3,7 @@
 pub mod action;
 pub mod azurite;
 pub mod cache_service;
+pub mod dist;
 pub mod fake;
 pub mod leftovers;
 pub mod project;

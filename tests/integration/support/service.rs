@@ -45,13 +45,13 @@ pub trait Service {
 }
 
 /// A server's process, ended with its test.
-struct Process {
+pub struct Process {
     running: Option<Running>,
     pid: u32,
 }
 
 impl Process {
-    fn stop(&mut self) {
+    pub fn stop(&mut self) {
         if let Some(running) = self.running.take() {
             running.signal(Signal::KILL);
             running.finish();
@@ -71,7 +71,7 @@ impl Drop for Process {
 
 /// Starts a server on a port that is free. Between the look for one and the start another program may take it,
 /// so a server that ends at once is started again.
-fn on_free_port(name: &str, start: impl Fn(u16) -> Step) -> (Process, u16) {
+pub fn on_free_port(name: &str, start: impl Fn(u16) -> Step) -> (Process, u16) {
     let mut last = String::new();
     for _ in 0..5 {
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
