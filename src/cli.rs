@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
+use std::path::PathBuf;
 
 use clap::builder::{PossibleValuesParser, StyledStr};
 use clap::{Arg, ArgAction, ArgMatches, Command};
@@ -24,6 +25,13 @@ pub enum Phase {
     Cache(CacheAction),
     /// `doctor`.
     Doctor,
+    /// `report merge <file>...`: join reports of many jobs.
+    Merge {
+        /// The reports, in JSON.
+        files: Vec<PathBuf>,
+        /// How the result is printed: `text`, `markdown` or `json`.
+        format: String,
+    },
     /// `completions <shell>`: print a completion script.
     Completions(String),
     /// `man [command]`: print the manual page of the program, or of one command.
@@ -121,6 +129,25 @@ pub fn command() -> Command {
         .arg(format_argument())
         .next_help_heading("Inputs")
         .args(input_arguments());
+    let merge = Command::new("merge")
+        .about("Join the reports of many jobs: a row a job, the worst first, and totals")
+        .arg(
+            Arg::new("file")
+                .value_name("FILE")
+                .help("Reports in JSON, as `report-file` writes them; one that cannot be read becomes a row that says so")
+                .required(true)
+                .num_args(1..)
+                .value_parser(clap::value_parser!(PathBuf)),
+        )
+        .arg(
+            Arg::new("as")
+                .long("format")
+                .value_name("FORMAT")
+                .value_parser(["text", "markdown", "json"])
+                .default_value("text")
+                .help("How the result is printed; on GitHub it also goes into the job summary"),
+        );
+    let report = Command::new("report").about("Work on reports").subcommand_required(true).subcommand(merge);
     let completions = Command::new("completions").about("Print a completion script").arg(
         Arg::new("for").value_name("SHELL").required(true).value_parser([
             "bash",
@@ -141,7 +168,7 @@ pub fn command() -> Command {
         ))
         .subcommand_required(true)
         .arg_required_else_help(true)
-        .subcommands([pre, post, run, stats, doctor, cache, completions])
+        .subcommands([pre, post, run, stats, doctor, report, cache, completions])
         .subcommand(
             Command::new("man")
                 .about("Print a manual page")
@@ -237,10 +264,19 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Arguments,
             return Ok(read(Phase::Cache(action), matches));
         }
         "doctor" => Phase::Doctor,
+        "report" => merge(matches),
         "completions" => Phase::Completions(matches.get_one::<String>("for").cloned().unwrap_or_default()),
         _ => Phase::Man(matches.try_get_one("page").ok().flatten().cloned()),
     };
     Ok(read(phase, matches))
+}
+
+fn merge(matches: &ArgMatches) -> Phase {
+    let matches = matches.subcommand().map_or(matches, |(_, matches)| matches);
+    Phase::Merge {
+        files: matches.get_many("file").unwrap_or_default().cloned().collect(),
+        format: matches.get_one::<String>("as").cloned().unwrap_or_default(),
+    }
 }
 
 fn read(phase: Phase, matches: &ArgMatches) -> Arguments {

@@ -19,7 +19,7 @@ use crate::observe::{self, Purpose, observe, variables};
 use crate::outcome::Outcome;
 use crate::plan::{self, Plan, ServerRole, Step};
 use crate::process;
-use crate::report::{Basis, Format, Report};
+use crate::report::{Basis, Format, MergedFormat, Report};
 use crate::server::supervise::supervise;
 use crate::surfaces;
 
@@ -50,6 +50,7 @@ fn dispatch(arguments: Arguments) -> ExitCode {
     match &arguments.phase {
         Phase::Completions(shell) => print(completions(shell)),
         Phase::Man(page) => print(manual_page(page.as_deref())),
+        Phase::Merge { files, format } => Job::new(arguments.clone()).merge(files, format),
         Phase::Pre | Phase::Post | Phase::Run(_) | Phase::Stats | Phase::Cache(_) | Phase::Doctor => {
             Job::new(arguments).run()
         }
@@ -147,6 +148,24 @@ impl Job {
             self.go_on(&inputs);
         }
         code
+    }
+
+    /// Joins reports. One that cannot be read is a row and a warning; only none at all is a failure.
+    fn merge(&self, files: &[PathBuf], format: &str) -> ExitCode {
+        let voice = self.voice(Annotations::Problems);
+        let (merged, troubles) = surfaces::merge(files);
+        let failed = troubles.len() == files.len();
+        let level = if failed { Level::Error } else { Level::Warning };
+        troubles.iter().for_each(|trouble| voice.complain(level, trouble));
+        let format = match format {
+            "markdown" => MergedFormat::Markdown,
+            "json" => MergedFormat::Json,
+            _ => MergedFormat::Text,
+        };
+        let mut outputs = vec![Output::Stdout(merged.render(format))];
+        outputs.extend(self.adapter.summary(&merged.render(MergedFormat::Markdown)));
+        write(&outputs).iter().for_each(|error| voice.complain(Level::Warning, error));
+        if failed { ExitCode::Failed } else { ExitCode::Fine }
     }
 
     fn go_on(&self, inputs: &Inputs) -> ExitCode {

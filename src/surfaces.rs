@@ -1,14 +1,19 @@
 //! Where a report goes besides the log: files that were asked for, outputs of the step.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, ensure};
 
 use crate::environment::Environment;
 use crate::error::Error;
 use crate::execute::Voice;
 use crate::host::{HostAdapter, Output};
 use crate::inputs::Inputs;
-use crate::report::{Format, Report};
+use crate::report::{Format, Merged, Part, Report, SCHEMA_VERSION};
 use crate::stats::{Run, Trend};
+
+/// The longest report that is read, in bytes.
+const REPORT_LIMIT_BYTES: u64 = 64 << 20;
 
 /// The files that the inputs name.
 pub(crate) fn files(inputs: &Inputs, environment: &Environment, report: &Report) -> Vec<Output> {
@@ -38,9 +43,38 @@ pub(crate) fn outputs(adapter: &dyn HostAdapter, voice: Voice<'_>, report: &Repo
 /// # Errors
 /// [`Error::FileUnreadable`] when it is not there, or no report.
 pub(crate) fn baseline(path: &Path) -> Result<Trend, Error> {
-    let read = || -> anyhow::Result<Report> { Ok(serde_json::from_slice(&std::fs::read(path)?)?) };
-    let report =
-        read().map_err(|source| Error::FileUnreadable { purpose: "baseline", path: path.into(), source })?;
+    let report = read("baseline", path)?;
     let run = report.as_run().map(|run| Run { is_default_branch: true, ..run });
     Ok(Trend { same_branch: None, default_branch: run })
+}
+
+/// Joins the reports of these files, and tells which could not be read.
+pub(crate) fn merge(files: &[PathBuf]) -> (Merged, Vec<Error>) {
+    let mut troubles = Vec::new();
+    let parts = files.iter().map(|file| {
+        let stem = file.file_stem().unwrap_or(file.as_os_str()).to_string_lossy().into_owned();
+        let report = read("report", file).map_err(|error| {
+            let why = error.lines().cause;
+            troubles.push(error);
+            why
+        });
+        Part::new(stem, report)
+    });
+    let parts = parts.collect();
+    (Merged::of(parts), troubles)
+}
+
+fn read(purpose: &'static str, path: &Path) -> Result<Report, Error> {
+    let read = || -> anyhow::Result<Report> {
+        let size = std::fs::metadata(path)?.len();
+        ensure!(size <= REPORT_LIMIT_BYTES, "it has {size} bytes, which no report has");
+        let report: Report = serde_json::from_slice(&std::fs::read(path)?).context("it is no report")?;
+        ensure!(
+            report.schema <= SCHEMA_VERSION,
+            "it has schema version {}, and this program reads versions up to {SCHEMA_VERSION}",
+            report.schema
+        );
+        Ok(report)
+    };
+    read().map_err(|source| Error::FileUnreadable { purpose, path: path.to_owned(), source })
 }

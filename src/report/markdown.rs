@@ -2,6 +2,7 @@
 
 use super::escape::{cell, code_span, fenced, is_tame, visible};
 use super::findings::{Finding, Weight};
+use super::merge::MergedPage;
 use super::page::Page;
 use super::phrase::{Align, Phrase, Span, Table};
 use super::verdict::Verdict;
@@ -52,12 +53,7 @@ impl Render for Markdown {
 }
 
 fn render(report: &Report, page: &Page<'_>, cut: Cut) -> String {
-    let sign = match report.verdict() {
-        Verdict::Healthy => "✅",
-        Verdict::NeedsAttention => "⚠️",
-        Verdict::NotUsed => "⚪",
-    };
-    let mut blocks = vec![format!("{sign} {}\n", line(&page.headline))];
+    let mut blocks = vec![first_line(report.verdict(), &page.headline)];
     if !page.findings.is_empty() {
         blocks.push(page.findings.iter().map(finding).collect());
     }
@@ -98,6 +94,29 @@ fn render(report: &Report, page: &Page<'_>, cut: Cut) -> String {
         }
     });
     blocks.join("\n")
+}
+
+fn first_line(verdict: Verdict, headline: &Phrase) -> String {
+    let sign = match verdict {
+        Verdict::Healthy => "✅",
+        Verdict::NeedsAttention => "⚠️",
+        Verdict::NotUsed => "⚪",
+    };
+    format!("{sign} {}\n", line(headline))
+}
+
+/// Many jobs as one summary, cut as one job's is.
+pub(super) fn merged(page: &MergedPage) -> String {
+    let mut summary = String::new();
+    for Cut { rows, .. } in CUTS {
+        let mut blocks = vec![first_line(page.verdict, &page.headline), table(&page.jobs, rows)];
+        blocks.extend(page.findings.as_ref().map(|findings| table(findings, rows)));
+        summary = blocks.join("\n");
+        if summary.len() < SUMMARY_LIMIT_BYTES {
+            break;
+        }
+    }
+    summary
 }
 
 /// One finding: what, why, what to do, and its page.

@@ -10,6 +10,7 @@ mod figures;
 mod findings;
 mod json;
 mod markdown;
+mod merge;
 mod openmetrics;
 mod outputs;
 mod page;
@@ -25,6 +26,7 @@ mod verdict;
 use serde::{Deserialize, Serialize};
 
 pub use findings::{Weight, ids as finding_ids};
+pub use merge::{Merged, MergedFormat, Part};
 pub use saved::Saved;
 pub use verdict::{Basis, Verdict};
 

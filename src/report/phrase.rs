@@ -32,6 +32,10 @@ impl Phrase {
         Self(vec![Span::Name(words.into())])
     }
 
+    pub(super) fn id(id: &'static str) -> Self {
+        Self(vec![Span::Id(id)])
+    }
+
     /// Goes on with another phrase.
     pub(super) fn and(mut self, other: &Self) -> Self {
         self.0.extend(other.0.iter().cloned());

@@ -3,6 +3,7 @@
 use super::escape::{log_line, logged, visible};
 use super::figures::left_out;
 use super::findings::{Finding, Weight};
+use super::merge::MergedPage;
 use super::page::Page;
 use super::phrase::{Align, Phrase, Span, Table};
 use super::{Render, Report};
@@ -51,6 +52,14 @@ impl Render for Text {
         lines.extend(left_out(page.troubles.len(), ROWS));
         lines.iter().map(|line| format!("{}\n", log_line(line.trim_end()))).collect()
     }
+}
+
+/// Many jobs as one text.
+pub(super) fn merged(page: &MergedPage) -> String {
+    let mut lines = wrapped("", &plain(&page.headline));
+    lines.extend(apart(table(&page.jobs)));
+    lines.extend(apart(page.findings.as_ref().map(table).unwrap_or_default()));
+    lines.iter().map(|line| format!("{}\n", log_line(line.trim_end()))).collect()
 }
 
 /// One finding: what and its id, why, what to do.

@@ -305,7 +305,7 @@ fn the_manual_page_and_the_completions_are_printed_without_a_complaint() {
         let text = String::from_utf8(output.stdout).unwrap();
         // The manual page is that of the program as a whole: the flags of a phase are in its `--help`.
         let names = if arguments == ["man"] {
-            vec!["pre", "post", "run", "stats", "doctor"]
+            vec!["pre", "post", "run", "stats", "doctor", "report"]
         } else {
             input_names().into_iter().collect()
         };

@@ -23,6 +23,7 @@ mod gitlab;
 mod leaks;
 mod library;
 mod lifecycle;
+mod merge;
 mod real;
 mod shells;
 mod side_by_side;
