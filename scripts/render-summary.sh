@@ -21,7 +21,7 @@ if [ ! -d "$renderer/node_modules" ]; then
   mkdir -p "$renderer"
   npm install --silent --no-audit --no-fund --prefix "$renderer" \
     unified@11 remark-parse@11 remark-gfm@4 remark-rehype@11 rehype-raw@7 rehype-sanitize@6 \
-    rehype-stringify@10 github-markdown-css@5
+    rehype-stringify@10 github-markdown-css@5 mermaid@11
 fi
 
 cat > "$renderer/render.mjs" <<'JS'
@@ -41,13 +41,20 @@ const html = String(await unified()
   .use(remarkParse).use(remarkGfm).use(remarkRehype, { allowDangerousHtml: true })
   .use(rehypeRaw).use(rehypeSanitize, defaultSchema).use(rehypeStringify)
   .process(markdown));
-const shown = process.env.OPEN ? html.replaceAll('<details>', '<details open>') : html;
+// GitHub draws Mermaid with a theme for the page's own; a chart in a closed fold has no size, so it is not drawn.
+const drawn = process.env.OPEN
+  ? html.replace(/<pre><code class="language-mermaid">([^]*?)<\/code><\/pre>/g, '<pre class="mermaid">$1</pre>')
+  : html;
+const shown = process.env.OPEN ? drawn.replaceAll('<details>', '<details open>') : drawn;
+const mermaid = readFileSync(new URL('./node_modules/mermaid/dist/mermaid.min.js', import.meta.url));
 for (const theme of ['light', 'dark']) {
   const css = readFileSync(new URL(`./node_modules/github-markdown-css/github-markdown-${theme}.css`, import.meta.url));
   const ground = theme === 'dark' ? '#0d1117' : '#ffffff';
   writeFileSync(`${directory}/${theme}.html`,
     `<!doctype html><meta charset="utf-8"><style>${css}body{margin:0;background:${ground}}` +
-    `.markdown-body{padding:24px 32px;font-size:16px}</style><article class="markdown-body">${shown}</article>`);
+    `.markdown-body{padding:24px 32px;font-size:16px}</style><article class="markdown-body">${shown}</article>` +
+    (drawn === html ? '' : `<script>${mermaid}</script><script>mermaid.initialize({ startOnLoad: true, ` +
+      `theme: '${theme === 'dark' ? 'dark' : 'default'}' })</script>`));
 }
 JS
 node "$renderer/render.mjs" "$summary" "$work"
@@ -58,16 +65,18 @@ for theme in light dark; do
   take() {
     "$browser" --headless --no-sandbox --disable-gpu --disable-quic --no-first-run \
       --disable-background-networking --disable-component-update --disable-sync --hide-scrollbars \
-      --user-data-dir="$(mktemp -d -p "$work")" "$@" "file://$work/$theme.html" 2>/dev/null
+      --virtual-time-budget=8000 --user-data-dir="$(mktemp -d -p "$work")" "$@" "file://$work/$theme.html" 2>/dev/null
   }
   # Chromium has no picture of the whole page from the command line, so the page tells its height first.
   {
     cat "$work/$theme.html"
-    echo '<script>document.title = document.querySelector("article").getBoundingClientRect().height</script>'
+    echo '<script>setInterval(() => {'
+    echo '  document.title = document.querySelector("article").getBoundingClientRect().height'
+    echo '}, 50)</script>'
   } > "$work/measure.html"
   height=$("$browser" --headless --no-sandbox --disable-gpu --disable-quic --no-first-run \
     --disable-background-networking --disable-component-update --disable-sync \
-    --user-data-dir="$(mktemp -d -p "$work")" --window-size="$width,600" --dump-dom \
+    --user-data-dir="$(mktemp -d -p "$work")" --virtual-time-budget=8000 --window-size="$width,600" --dump-dom \
     "file://$work/measure.html" 2>/dev/null | sed -n 's|.*<title>\([0-9]*\).*|\1|p' | head -n 1)
   take --window-size="$width,$((${height:-900} + 8))" --screenshot="$pictures/$name-$theme.png"
   echo "$pictures/$name-$theme.png"

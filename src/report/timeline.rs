@@ -10,6 +10,8 @@ use crate::stats::Sample;
 const POINTS: usize = 40;
 /// Fewer samples than this are no course.
 const ENOUGH: usize = 3;
+/// Hits and misses, to be seen on a light page and on a dark one: Mermaid's own are too pale.
+const COLOURS: &str = "#2da44e, #cf222e";
 const BLOCKS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
 
 /// The job's course, evened out to a few points in time.
@@ -44,6 +46,7 @@ impl Timeline {
             (hits, misses) = (hits.max(sample.hits), misses.max(sample.misses));
             of.memory[at] = of.memory[at].max(sample.rss_bytes.unwrap_or_default());
         }
+        of.memory[0] = of.memory[0].max(first.rss_bytes.unwrap_or_default());
         // Nobody asked in between, so the server's memory is taken to have stayed as it was.
         for at in 1..points {
             if of.memory[at] == 0 {
@@ -78,7 +81,8 @@ impl Timeline {
             series.iter().flat_map(|(_, values)| values.iter()).max().copied().unwrap_or_default().max(1);
         let secs = self.took_ms as f64 / 1000.0;
         let mut chart = format!(
-            "xychart-beta\n    title \"{title}\"\n    x-axis \"seconds\" 0 --> {secs:.1}\n    y-axis \"{unit}\" 0 --> {most}\n"
+            "---\nconfig:\n  xyChart:\n    width: 700\n    height: 260\n  themeVariables:\n    xyChart:\n      \
+             backgroundColor: transparent\n      plotColorPalette: \"{COLOURS}\"\n---\nxychart-beta\n    title \"{title}\"\n    x-axis \"seconds\" 0 --> {secs:.1}\n    y-axis \"{unit}\" 0 --> {most}\n"
         );
         for (kind, values) in series {
             let values: Vec<String> = values.iter().map(u64::to_string).collect();
@@ -107,7 +111,8 @@ impl Timeline {
 }
 
 fn place(at_ms: u64, took_ms: u64, points: usize) -> usize {
-    let scaled = u128::from(at_ms) * points as u128 / u128::from(took_ms).max(1);
+    // What a sample tells happened before it.
+    let scaled = u128::from(at_ms.saturating_sub(1)) * points as u128 / u128::from(took_ms).max(1);
     usize::try_from(scaled).unwrap_or(points).min(points - 1)
 }
 
