@@ -351,7 +351,12 @@ impl Job {
             OutputFormat::Text => Format::Text,
             OutputFormat::Json => Format::Json,
         };
-        let text = format.renderer().render(report);
+        let is_run = matches!(self.arguments.phase, Phase::Run(_));
+        let text = if format == Format::Text && surfaces::takes_colour(&self.variables, is_run) {
+            report.coloured()
+        } else {
+            format.renderer().render(report)
+        };
         // The standard output of `run` is its command's.
         let mut outputs = match self.arguments.phase {
             Phase::Run(_) => vec![Output::Stderr(text)],

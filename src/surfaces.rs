@@ -1,10 +1,11 @@
 //! Where a report goes besides the log: files that were asked for, outputs of the step.
 
+use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, ensure};
 
-use crate::environment::Environment;
+use crate::environment::{Environment, Variables};
 use crate::error::Error;
 use crate::execute::Voice;
 use crate::host::{HostAdapter, Output};
@@ -29,6 +30,15 @@ pub(crate) fn files(inputs: &Inputs, environment: &Environment, report: &Report)
         Some(Output::Replace { purpose, path, bytes: format.renderer().render(report) })
     });
     named.collect()
+}
+
+/// Whether the stream that the report goes to is a terminal whose user wants colour.
+pub(crate) fn takes_colour(variables: &Variables, is_run: bool) -> bool {
+    let is_set = |name: &str| variables.get(name).is_some_and(|value| !value.is_empty());
+    let is_dumb = variables.get("TERM").is_none_or(|term| term == "dumb");
+    // The report of `run` goes to standard error.
+    let is_terminal = if is_run { std::io::stderr().is_terminal() } else { std::io::stdout().is_terminal() };
+    is_terminal && !is_dumb && !is_set("NO_COLOR")
 }
 
 /// Sets the outputs of the step.

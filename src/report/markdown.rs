@@ -54,11 +54,17 @@ impl Render for Markdown {
 
 fn render(report: &Report, page: &Page<'_>, cut: Cut) -> String {
     let mut blocks = vec![first_line(report.verdict(), &page.headline)];
-    if !page.findings.is_empty() {
-        blocks.push(page.findings.iter().map(finding).collect());
-    }
+    // What is wrong comes before the numbers, what could be better after them.
+    let (wrong, others): (Vec<_>, Vec<_>) =
+        page.findings.iter().partition(|finding| finding.weight == Weight::Problem);
+    let list = |findings: Vec<&Finding>| {
+        let list: String = findings.into_iter().map(finding).collect();
+        Some(list).filter(|list| !list.is_empty())
+    };
+    blocks.extend(list(wrong));
     blocks.extend(page.languages.as_ref().map(|languages| table(languages, cut.rows)));
     blocks.extend(page.glance.as_ref().map(|glance| format!("{}\n", line(glance))));
+    blocks.extend(list(others));
     if !page.incidents.is_empty() {
         blocks.push(incidents(page.incidents, cut.rows));
     }

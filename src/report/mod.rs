@@ -114,6 +114,12 @@ impl Report {
         escape::log_line(&text::plain(&verdict::headline(self))).into_owned()
     }
 
+    /// The text form in colour, for a terminal.
+    #[must_use]
+    pub fn coloured(&self) -> String {
+        text::coloured(&Format::Text.renderer().render(self), self.verdict())
+    }
+
     /// What is wrong, a few words each, the gravest first; empty when nothing is.
     #[must_use]
     pub fn warnings(&self) -> Vec<String> {

@@ -6,7 +6,7 @@ use super::findings::{Finding, Weight};
 use super::merge::MergedPage;
 use super::page::Page;
 use super::phrase::{Align, Phrase, Span, Table};
-use super::{Render, Report};
+use super::{Render, Report, Verdict};
 use crate::error::Lines;
 
 /// The widest line, in characters.
@@ -25,8 +25,11 @@ impl Render for Text {
     fn render(&self, report: &Report) -> String {
         let page = Page::of(report);
         let mut lines = wrapped("", &plain(&page.headline));
-        lines.extend(page.findings.iter().flat_map(finding));
+        let (wrong, others): (Vec<_>, Vec<_>) =
+            page.findings.iter().partition(|finding| finding.weight == Weight::Problem);
+        lines.extend(wrong.into_iter().flat_map(finding));
         lines.extend(page.languages.as_ref().map(table).into_iter().flat_map(apart));
+        lines.extend(apart(others.into_iter().flat_map(finding).collect()));
         lines.extend(apart(facts(&page)));
         if let Some((summary, reasons)) = &page.reasons {
             lines.extend(apart(vec![summary.clone()]));
@@ -174,4 +177,34 @@ fn wrapped(label: &str, words: &str) -> Vec<String> {
         .enumerate()
         .map(|(at, row)| format!("{}{row}", if at == 0 { label } else { &blank }))
         .collect()
+}
+
+/// The text with the verdict and the labels of its findings in colour, for a terminal. Only our own words are
+/// dressed, and none is changed.
+pub(super) fn coloured(text: &str, verdict: Verdict) -> String {
+    let colour = match verdict {
+        Verdict::Healthy => "32",
+        Verdict::NeedsAttention => "33",
+        Verdict::NotUsed => "36",
+    };
+    let mut dressed = String::new();
+    for (at, line) in text.lines().enumerate() {
+        let label = [
+            ("warning: ", "33"),
+            ("hint:    ", "36"),
+            ("note:    ", "36"),
+            ("  help:  ", "32"),
+            ("incident: ", "33"),
+        ];
+        let label = label.into_iter().find(|(label, _)| line.starts_with(label));
+        match label {
+            _ if at == 0 => dressed.push_str(&format!("\x1b[1;{colour}m{line}\x1b[0m")),
+            Some((label, colour)) => {
+                dressed.push_str(&format!("\x1b[{colour}m{label}\x1b[0m{}", &line[label.len()..]));
+            }
+            None => dressed.push_str(line),
+        }
+        dressed.push('\n');
+    }
+    dressed
 }

@@ -64,6 +64,16 @@ fn reports_of_many_jobs_are_one_with_the_worst_first() {
     assert!(Merged::of(many).render(MergedFormat::Markdown).len() < SUMMARY_LIMIT_BYTES);
 }
 
+#[test]
+fn colour_changes_no_word() {
+    let codes = Regex::new("\x1b\\[[0-9;]+m").unwrap();
+    for (case, report) in samples::all() {
+        let coloured = report.coloured();
+        assert!(coloured.starts_with("\x1b[1;3"), "{case}");
+        assert_eq!(codes.replace_all(&coloured, ""), Format::Text.renderer().render(&report), "{case}");
+    }
+}
+
 /// What must hold for the surfaces that other programs read, whatever others wrote.
 pub(super) fn assert_readable(report: &Report) {
     let dotenv = Format::Dotenv.renderer().render(report);
