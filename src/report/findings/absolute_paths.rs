@@ -26,7 +26,7 @@ fn find(report: &Report) -> Vec<Finding> {
             .then(", the last one was at ")
             .then_foreign(&earlier.workspace)
             .then(": the path of the working directory is part of the key"),
-        remedy: "check out at the same path, or let sccache take the path out of the key: basedirs, sccache 0.14 and newer"
+        remedy: "check out at the same path, or let `basedirs` take the path out of the key, with sccache 0.14 and newer"
             .into(),
     }]
 }
