@@ -7,6 +7,8 @@
 use std::io::Read;
 use std::ops::Range;
 use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
+use std::sync::mpsc::sync_channel;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::{anyhow, ensure};
@@ -23,6 +25,11 @@ const FIRST_BYTES: u64 = 32 << 20;
 /// How much a part has at most, unless one object is longer, and how many are under way at once.
 const PART_BYTES: u64 = 16 << 20;
 const PARTS_AT_ONCE: usize = 6;
+
+/// How many threads write the objects of one stream, and up to which length an object is handed to them, in bytes: at most
+/// twice as many of them are in memory.
+const WRITERS: usize = 6;
+const SMALL_BYTES: u64 = 256 << 10;
 
 /// A gap of this length in what is wanted is worth a request of its own, in bytes.
 const GAP_BYTES: u64 = 1 << 20;
@@ -142,7 +149,7 @@ impl Fetch<'_> {
         let in_first = if is_part { ends.partition_point(|end| *end <= FIRST_BYTES) } else { ends.len() };
         let all = 0..in_first;
         // A transfer that breaks off is taken up below.
-        let mut last = self.objects(&arriving, all, &mut *stream).err();
+        let mut last = self.objects_by_several(&arriving, all, &mut *stream).err();
         drop(stream);
         for _ in 1..TRIES {
             match last {
@@ -200,7 +207,7 @@ impl Fetch<'_> {
         let mut buffer = vec![0; BUFFER_BYTES];
         let passed = unpack::pass_over(&mut *stream, arriving.front_bytes, &mut buffer);
         passed.map_err(|error| Broken::Passing(error.into()))?;
-        self.objects(arriving, 0..arriving.index.objects.len(), &mut *stream)
+        self.objects_by_several(arriving, 0..arriving.index.objects.len(), &mut *stream)
     }
 
     fn side_by_side(&self, arriving: &Arriving, parts: &[Part]) -> Result<(), Broken> {
@@ -224,6 +231,82 @@ impl Fetch<'_> {
         results.into_iter().collect()
     }
 
+    /// As [`Fetch::objects`], with several threads that write: creating small files is mostly waiting for the disk.
+    fn objects_by_several(
+        &self,
+        arriving: &Arriving,
+        numbers: Range<usize>,
+        stream: &mut dyn Read,
+    ) -> Result<(), Broken> {
+        let (sender, small) = sync_channel::<(usize, Vec<u8>)>(WRITERS);
+        let small = Mutex::new(small);
+        let full: Mutex<Option<std::io::Error>> = Mutex::new(None);
+        let write = || {
+            let mut buffer = vec![0; BUFFER_BYTES];
+            loop {
+                let next = small.lock().unwrap_or_else(PoisonError::into_inner).recv();
+                let Ok((number, bytes)) = next else { return };
+                if let Err(Broken::Disk(error)) = self.object(arriving, number, &mut &bytes[..], &mut buffer)
+                {
+                    full.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+                }
+            }
+        };
+        let read = std::thread::scope(|scope| {
+            for _ in 0..WRITERS {
+                scope.spawn(write);
+            }
+            // Dropped at the end, upon which the writers end.
+            let sender = sender;
+            let mut buffer = vec![0; BUFFER_BYTES];
+            let last = numbers.clone().rev().find(|number| arriving.is_wanted(*number));
+            for number in last.map_or(0..0, |last| numbers.start..last + 1) {
+                self.halt.check().map_err(Broken::Passing)?;
+                if full.lock().unwrap_or_else(PoisonError::into_inner).is_some() {
+                    break;
+                }
+                let bytes = arriving.index.objects[number].bytes;
+                if !arriving.is_wanted(number) {
+                    let passed = unpack::pass_over(stream, bytes, &mut buffer);
+                    passed.map_err(|error| Broken::Passing(error.into()))?;
+                } else if bytes > SMALL_BYTES {
+                    self.object(arriving, number, stream, &mut buffer)?;
+                } else {
+                    let mut content = vec![0; usize::try_from(bytes).unwrap_or_default()];
+                    stream.read_exact(&mut content).map_err(|error| Broken::Passing(error.into()))?;
+                    // The writers end only when nobody sends any more.
+                    let _ = sender.send((number, content));
+                }
+            }
+            Ok(())
+        });
+        match full.into_inner().unwrap_or_else(PoisonError::into_inner) {
+            Some(error) => Err(Broken::Disk(error)),
+            None => read,
+        }
+    }
+
+    /// Unpacks one object.
+    fn object(
+        &self,
+        arriving: &Arriving,
+        number: usize,
+        stream: &mut dyn Read,
+        buffer: &mut [u8],
+    ) -> Result<(), Broken> {
+        let entry: &Entry = &arriving.index.objects[number];
+        match self.target.place(entry, arriving.used_ms[number], stream, buffer) {
+            Ok(()) => {
+                arriving.note(number, THERE);
+                self.listener.arrived(entry.bytes);
+            }
+            Err(Trouble::Wrong) => arriving.note(number, WRONG),
+            Err(Trouble::Stream(error)) => return Err(Broken::Passing(error.into())),
+            Err(Trouble::Disk(error)) => return Err(Broken::Disk(error)),
+        }
+        Ok(())
+    }
+
     /// Unpacks consecutive objects from a stream that begins with the first of them.
     fn objects(
         &self,
@@ -243,15 +326,7 @@ impl Fetch<'_> {
                 passed.map_err(|error| Broken::Passing(error.into()))?;
                 continue;
             }
-            match self.target.place(entry, arriving.used_ms[number], stream, &mut buffer) {
-                Ok(()) => {
-                    arriving.note(number, THERE);
-                    self.listener.arrived(entry.bytes);
-                }
-                Err(Trouble::Wrong) => arriving.note(number, WRONG),
-                Err(Trouble::Stream(error)) => return Err(Broken::Passing(error.into())),
-                Err(Trouble::Disk(error)) => return Err(Broken::Disk(error)),
-            }
+            self.object(arriving, number, stream, &mut buffer)?;
         }
         Ok(())
     }

@@ -20,8 +20,8 @@ pub struct Bounds {
     pub dead_percent: u64,
     /// How much more than what is new a layer may hold, in hundredths, to take in its predecessors.
     pub absorb_percent: u64,
-    /// When everything is stored anew, objects that were last used this long before the last save are left out, in
-    /// milliseconds.
+    /// Objects that were last used this long before the last save, in milliseconds, are dead weight, and are left out
+    /// when everything is stored anew.
     pub idle_ms: u64,
 }
 
@@ -124,8 +124,14 @@ pub fn decide(mut found: Vec<Found>, view: &View, bounds: &Bounds) -> (Decision,
     if new.is_empty() {
         return (Decision::Nothing, tally);
     }
-    let weights: Vec<Weight> =
-        view.layers.iter().zip(&marks).map(|(layer, marks)| Weight::of(layer, marks)).collect();
+    // Counted from the last save and not from now, so that a long holiday is not taken for idleness.
+    let idle_since_ms = view.saved_ms.saturating_sub(bounds.idle_ms);
+    let weights: Vec<Weight> = view
+        .layers
+        .iter()
+        .zip(&marks)
+        .map(|(layer, marks)| Weight::of(layer, marks, idle_since_ms))
+        .collect();
     let (from, shape) = merge_from(tally.new_bytes, &weights, bounds);
     let mut carried: Vec<Found> = Vec::new();
     for (layer, marks) in view.layers.iter().zip(&marks).skip(from) {
@@ -134,9 +140,8 @@ pub fn decide(mut found: Vec<Found>, view: &View, bounds: &Bounds) -> (Decision,
         }
     }
     if matches!(shape, Shape::TooManyLayers | Shape::TooMuchDeadWeight) {
-        // Counted from the last save and not from now, so that a long holiday is not taken for idleness.
         let before = carried.len();
-        carried.retain(|object| object.used_ms.saturating_add(bounds.idle_ms) > view.saved_ms);
+        carried.retain(|object| object.used_ms > idle_since_ms);
         tally.dropped += before - carried.len();
     }
     let mut objects = [new, carried].concat();
@@ -189,22 +194,24 @@ fn percent(bytes: u64, percent: u64) -> u64 {
 pub struct Weight {
     /// The bytes of all its objects.
     pub bytes: u64,
-    /// The bytes of those that are in force.
+    /// The bytes of those that are in force and not idle.
     pub live_bytes: u64,
     /// Whether all that is in force is at hand.
     pub at_hand: bool,
 }
 
 impl Weight {
-    fn of(layer: &super::view::LayerView, marks: &[u64]) -> Self {
+    fn of(layer: &super::view::LayerView, marks: &[u64], idle_since_ms: u64) -> Self {
         let Some(objects) = &layer.objects else {
             return Self { bytes: layer.listed.bytes, live_bytes: layer.listed.bytes, at_hand: false };
         };
-        let live = || objects.iter().zip(marks).filter(|(_, mark)| **mark > 0).map(|(object, _)| object);
+        let listed = |since: u64| {
+            objects.iter().zip(marks).filter(move |(_, mark)| **mark > since).map(|(object, _)| object)
+        };
         Self {
             bytes: layer.listed.bytes,
-            live_bytes: live().map(|(entry, _)| entry.bytes).sum(),
-            at_hand: live().all(|(_, arrival)| *arrival == Arrival::There),
+            live_bytes: listed(idle_since_ms).map(|(entry, _)| entry.bytes).sum(),
+            at_hand: listed(0).all(|(_, arrival)| *arrival == Arrival::There),
         }
     }
 }

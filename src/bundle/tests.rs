@@ -16,6 +16,8 @@ use super::view::View;
 use super::{Deaf, Found, Halt, Order, Restore, Restored, Saved, save};
 
 const CAP: u64 = 1 << 30;
+/// In the year 2096, so that nothing is idle.
+const BASE_MS: u64 = 4_000_000_000_000;
 const PREFIX: &str = "bundle-test-";
 
 /// A cache directory and a store.
@@ -94,14 +96,14 @@ fn halt() -> Arc<Halt> {
     Arc::new(Halt::within(Duration::from_secs(60)))
 }
 
-/// Puts an object there, used so many milliseconds after the year 2001 had begun.
+/// Puts an object there, used so many milliseconds after a time that will be long in the future.
 fn put(cache: &Path, kind: Kind, seed: u64, content: &[u8]) -> Name {
     let name = Name::new(kind, Sha256::digest(seed.to_le_bytes()).into());
     let path = cache.join(name.path());
     std::fs::create_dir_all(path.parent().unwrap()).unwrap();
     std::fs::write(&path, content).unwrap();
     let file = std::fs::File::options().write(true).open(&path).unwrap();
-    file.set_modified(super::object::time_of(978_307_200_000 + seed)).unwrap();
+    file.set_modified(super::object::time_of(BASE_MS + seed)).unwrap();
     name
 }
 

@@ -157,7 +157,8 @@ fn too_many_layers_become_one_or_two() {
 fn too_much_dead_weight_makes_everything_new_without_what_is_idle() {
     let mut view = view(vec![layer("a", &[(1, 4000, There), (2, 4000, There), (3, 4000, There)])]);
     let old = Found { used_ms: 10 * DAY_MS, ..idle(3, 4000) };
-    assert_eq!(told(vec![used(1, 4000), made(4, 100), old], &view, &bounds()), "New [4] on [a:ux.]");
+    let found = vec![used(1, 4000), used(2, 4000), made(4, 100), old];
+    assert_eq!(told(found.clone(), &view, &bounds()), "New [4] on [a:uu.]");
     view.layers[0].listed.bytes += 90_000;
     assert_eq!(
         told(vec![used(1, 4000), made(4, 100), old], &view, &bounds()),

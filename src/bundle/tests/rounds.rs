@@ -93,7 +93,7 @@ fn a_restore_takes_no_more_room_than_the_cap() {
     assert_eq!(restored.found, Found::Head);
     let kept: Vec<u64> = place.objects().iter().map(|object| object.2).collect();
     // The ones that were used last.
-    let kept: std::collections::BTreeSet<u64> = kept.into_iter().map(|ms| ms - 978_307_200_000).collect();
+    let kept: std::collections::BTreeSet<u64> = kept.into_iter().map(|ms| ms - BASE_MS).collect();
     assert_eq!(kept.into_iter().collect::<Vec<_>>(), [7, 8, 9]);
 }
 
