@@ -218,7 +218,7 @@ fn main() {
     row("nothing absorbed", &bundles(&Bounds { absorb_percent: 0, ..ours }));
     row("25 % dead weight", &bundles(&Bounds { dead_percent: 25, ..ours }));
     row("100 % dead weight", &bundles(&Bounds { dead_percent: 100, ..ours }));
-    row("idle objects kept for 3 days", &bundles(&Bounds { idle_ms: 3 * DAY_MS, ..ours }));
+    row("idle objects kept for 7 days", &bundles(&Bounds { idle_ms: 7 * DAY_MS, ..ours }));
     row("idle objects kept for 1 day", &bundles(&Bounds { idle_ms: DAY_MS, ..ours }));
 
     row("cap of 100 MiB", &bundles(&Bounds { cap_bytes: 100 * MIB, ..ours }));

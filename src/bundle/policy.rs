@@ -29,7 +29,7 @@ impl Bounds {
     /// The bounds that a year of daily work has shown to be good: see `docs/bundles.md`.
     #[must_use]
     pub const fn with_cap(cap_bytes: u64) -> Self {
-        Self { cap_bytes, layers: 8, dead_percent: 50, absorb_percent: 220, idle_ms: 7 * 24 * 60 * 60 * 1000 }
+        Self { cap_bytes, layers: 8, dead_percent: 50, absorb_percent: 220, idle_ms: 3 * 24 * 60 * 60 * 1000 }
     }
 }
 
