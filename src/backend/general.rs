@@ -54,7 +54,8 @@ fn basedirs(
         (Basedirs::Auto, None) => {
             let workspace = environment.workspace.to_string_lossy().into_owned();
             // Older ones know none, and that is no reason to refuse anything.
-            return Ok((version >= BASEDIRS && !workspace.contains(separator)).then_some(workspace));
+            let is_usable = !workspace.contains(separator) && environment.workspace.parent().is_some();
+            return Ok((version >= BASEDIRS && is_usable).then_some(workspace));
         }
         (Basedirs::Auto, Some(said)) => said.split(separator).map(|part| part.trim().to_owned()).collect(),
         (Basedirs::These(directories), _) => directories.clone(),

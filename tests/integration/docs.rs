@@ -4,6 +4,7 @@
     reason = "tests start programs and read the environment they were given"
 )]
 
+mod backends;
 mod blocks;
 mod page;
 mod quick_start;
