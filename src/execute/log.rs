@@ -1,10 +1,14 @@
 //! The server's log, as far as it tells what each unit did.
 
 use std::fs::File;
+use std::io::Read as _;
 
 use super::Work;
 use crate::error::Error;
 use crate::sccache;
+
+/// The most of a log that is read, in bytes: `post` may not take long, whatever `log-level: trace` has written.
+const LIMIT_BYTES: u64 = 2 << 30;
 
 impl Work<'_> {
     /// Reads the lines of this job. A log without a unit in it tells nothing: then the report has no such part.
@@ -13,7 +17,12 @@ impl Work<'_> {
         let began_unix_ms =
             self.state.as_ref().map_or(self.environment.now_unix_ms, |state| state.began_unix_ms);
         let path = server.log.clone();
-        let read = File::open(&path).and_then(|log| sccache::read_units(log, began_unix_ms / 1000));
+        // A pipe or a device was asked for by somebody who reads it himself; opening it could wait for ever.
+        if std::fs::metadata(&path).is_ok_and(|metadata| !metadata.is_file()) {
+            return Ok(());
+        }
+        let read = File::open(&path)
+            .and_then(|log| sccache::read_units(log.take(LIMIT_BYTES), began_unix_ms / 1000));
         match read {
             Ok(units) => {
                 let tells = units.hits > 0 || units.misses > 0 || units.last_write_error.is_some();

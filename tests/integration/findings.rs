@@ -313,3 +313,17 @@ fn a_storage_that_is_slow_or_refuses_is_found() {
     let local = report(&world, ANY, &[], COMPILE);
     assert!(!ids(&local).contains("preprocessor-mode-off"), "{local:#}");
 }
+
+#[test]
+fn a_log_that_is_a_device_is_not_waited_for() {
+    let world = world();
+    let pipe = world.path("work/pipe");
+    world.command("mkfifo").arg(&pipe).run().expect(0);
+    // Somebody reads what the server says, and stops; opened by us, the pipe would wait for another writer.
+    let script = format!("{COMPILE}; kill $READER");
+    let reader = world.command("cat").arg(&pipe).start();
+    let step = run(&world, ANY, &["--log-file", pipe.to_str().unwrap()], &script);
+    let report = report_of(step.env("READER", reader.pid().to_string()));
+    reader.finish();
+    assert_eq!((&report["misses"], &report["units"]), (&3.into(), &Value::Null), "{report:#}");
+}
