@@ -7,7 +7,7 @@ mod job;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -42,8 +42,8 @@ pub enum SavedState {
     Present {
         /// What it says.
         state: Box<State>,
-        /// Its server process is alive: same pid, same start time.
-        server_alive: bool,
+        /// Its supervisor is alive (same pid, same start time), and it is of this job.
+        is_live: bool,
     },
     /// There is one that must not be used, and why.
     Unusable(Arc<Error>),
@@ -71,6 +71,13 @@ impl System {
             Self::MacOs => 103,
             Self::Windows => 0,
         }
+    }
+
+    /// Whether the paths of our sockets in this directory are short enough: the one that the job knows is
+    /// `s`, and those of the servers behind it are numbers.
+    #[must_use]
+    pub fn can_bind_in(self, directory: &Path) -> bool {
+        directory.join("99999").as_os_str().len() <= self.socket_path_limit_bytes()
     }
 }
 
@@ -112,6 +119,8 @@ pub struct Environment {
     pub untrusted: Option<String>,
     /// What makes the objects of one machine useless on another, name and value: `system`, `architecture`, toolchains.
     pub machine: Vec<(&'static str, String)>,
+    /// What tells this job from others on the host, where the host says: run and attempt, or job id.
+    pub job_id: Option<String>,
     /// Where sccache was looked for.
     pub looked: Vec<String>,
     /// When we began, for measuring our own time.
@@ -163,6 +172,7 @@ impl Environment {
                 ("architecture", "x86_64".into()),
                 ("rust", "1.90".into()),
             ],
+            job_id: None,
             looked: vec!["PATH".into()],
             began: Instant::now(),
             is_run_dir_throwaway: false,

@@ -190,6 +190,22 @@ pub enum Error {
         /** its log */
         log: PathBuf,
     },
+    /// The storage asked for cannot be used, and another one has taken its place.
+    StorageReplaced {
+        /** the storage asked for */
+        storage: String,
+        /** the one in its place */
+        instead: String,
+        /** the server's own words */
+        reason: String,
+    },
+    /// Cache writes in the background did not end in time.
+    WritesLost {
+        /** how many */
+        lost: u64,
+        /** `drain-timeout` */
+        limit: Duration,
+    },
     /// The library was asked to start a server that runs already.
     ServerRunning {
         /** its process id */

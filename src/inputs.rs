@@ -107,6 +107,8 @@ pub struct Inputs {
     pub wrap: Vec<Wrap>,
     /// `startup-timeout`.
     pub startup_timeout: Duration,
+    /// `drain-timeout`.
+    pub drain_timeout: Duration,
     /// `stop-timeout`.
     pub stop_timeout: Duration,
     /// `log-level`.
@@ -175,6 +177,7 @@ impl Inputs {
             settings: given.settings()?,
             wrap: given.list("wrap", &[("rust", Wrap::Rust), ("cmake", Wrap::Cmake), ("cc", Wrap::Cc)])?,
             startup_timeout: given.duration("startup-timeout")?,
+            drain_timeout: given.duration("drain-timeout")?,
             stop_timeout: given.duration("stop-timeout")?,
             log_level: given.choice(
                 "log-level",

@@ -20,6 +20,7 @@ pub mod error;
 pub mod execute;
 pub mod exports;
 pub mod host;
+pub mod incident;
 pub mod inputs;
 pub mod installer;
 pub mod manager;

@@ -18,7 +18,7 @@ use crate::secret::Secret;
 use crate::server::order::{Order, failure};
 use crate::server::{self, Launched};
 use crate::state::{Address, ServerState};
-use crate::stats::{Statistics, Stats};
+use crate::stats::Stats;
 use crate::version::Version;
 
 /// Starts and stops one private sccache server.
@@ -110,7 +110,7 @@ impl SccacheManager {
         let version = sccache::ask(&sccache, &self.variables)?;
         let config = self.backend.config();
         if let Some(directory) = config.directory() {
-            crate::execute::try_cache_directory(directory)?;
+            sccache::try_cache_directory(directory)?;
         }
         let directory = tempfile::Builder::new().prefix("sccache-step-").tempdir().map_err(|error| {
             let path = std::env::temp_dir();
@@ -162,10 +162,7 @@ impl SccacheManager {
     pub fn stats(&self) -> Result<Stats, Error> {
         let none = || Error::NoServer { state: PathBuf::from("this manager") };
         let running = self.running.as_ref().filter(|_| self.is_running()).ok_or_else(none)?;
-        match server::statistics(&running.sccache, &running.state, &self.variables)? {
-            Statistics::Known { stats } => Ok(*stats),
-            Statistics::NoServer | Statistics::Lost { .. } | Statistics::Unanswered { .. } => Err(none()),
-        }
+        server::statistics(&running.sccache, &running.state, &self.variables)
     }
 
     /// Where the cache is, in sccache's words, without credentials.
@@ -231,6 +228,9 @@ impl SccacheManager {
         Order {
             sccache: sccache.to_owned(),
             variables,
+            storage: self.backend.config().description(),
+            fallback: None,
+            state: directory.join("state.json"),
             address: if sockets { Address::Socket(socket) } else { Address::Port(0) },
             log: self.log_file.clone().unwrap_or_else(|| directory.join("server.log")),
             run_dir: directory.to_owned(),

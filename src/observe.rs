@@ -59,14 +59,14 @@ pub fn observe(inputs: &Inputs, variables: Variables, host: Host, purpose: Purpo
         Purpose::Job | Purpose::Ending => private_directory_name(&variables, host),
     };
     let default_run_dir = temporary_directory(&variables, host).join(&private);
-    let (state_path, saved) = state(inputs, &workspace, &default_run_dir, purpose);
+    let id = job_id(&variables, host);
+    let (state_path, saved) = state(inputs, &workspace, &default_run_dir, purpose, id.as_deref());
     let run_dir = match &saved {
         SavedState::Present { state, .. } => state.server.as_ref().map(|server| server.run_dir.clone()),
         _ => None,
     };
     let run_dir = run_dir.filter(|dir| Some(dir.as_path()) == state_path.parent()).unwrap_or(default_run_dir);
-    let fits = run_dir.join("s").as_os_str().len() <= system.socket_path_limit_bytes();
-    let socket_dir = if fits { run_dir.clone() } else { short_directory(&run_dir) };
+    let socket_dir = if system.can_bind_in(&run_dir) { run_dir.clone() } else { short_directory(&run_dir) };
     let user_cache = user_cache_directory(&variables, system).unwrap_or_else(|| run_dir.join("home"));
     let tool_cache = tool_cache(&variables, &user_cache);
     let (found, looked) = if purpose == Purpose::Ending {
@@ -97,6 +97,7 @@ pub fn observe(inputs: &Inputs, variables: Variables, host: Host, purpose: Purpo
             machine::machine(&variables, &workspace)
         },
         watched: watched(&variables, host),
+        job_id: id,
         began,
         is_run_dir_throwaway: host == Host::Local || purpose == Purpose::Command,
         now_unix_ms: unix_ms(),
@@ -172,13 +173,19 @@ fn unique_directory_name() -> String {
 
 /// The state file and what it says. A command of its own goes by the variable that `pre` exported only while
 /// that server is alive; afterwards the file is a finished job's.
-fn state(inputs: &Inputs, workspace: &Path, run_dir: &Path, purpose: Purpose) -> (PathBuf, SavedState) {
+fn state(
+    inputs: &Inputs,
+    workspace: &Path,
+    run_dir: &Path,
+    purpose: Purpose,
+    job: Option<&str>,
+) -> (PathBuf, SavedState) {
     let default = run_dir.join("state.json");
     let path = inputs.state.as_ref().map_or_else(|| default.clone(), |path| workspace.join(path));
-    let saved = saved_state(&path);
+    let saved = saved_state(&path, job);
     let is_asked_for = inputs.origins.get("state").is_none_or(|origin| origin.starts_with("flag"));
     let is_over = match &saved {
-        SavedState::Present { state, server_alive } => state.phase == Phase::Finished || !server_alive,
+        SavedState::Present { state, is_live } => state.phase == Phase::Finished || !is_live,
         SavedState::Absent | SavedState::Unusable(_) => false,
     };
     if purpose == Purpose::Command && is_over && !is_asked_for {
@@ -244,7 +251,7 @@ fn find_sccache(inputs: &Inputs, variables: &Variables, tool_cache: &Path) -> (F
     (found.and_then(|program| look(program, "tool cache")), looked)
 }
 
-fn saved_state(path: &Path) -> SavedState {
+fn saved_state(path: &Path, job: Option<&str>) -> SavedState {
     match process::foreign_file(path) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return SavedState::Absent,
         Err(error) => {
@@ -259,18 +266,43 @@ fn saved_state(path: &Path) -> SavedState {
     match State::read(path) {
         Ok(None) => SavedState::Absent,
         Ok(Some(state)) => {
-            let server_alive = state.server.as_ref().is_some_and(|server| process::is_alive(server.server));
-            SavedState::Present { state: Box::new(state), server_alive }
+            let is_alive = state.server.as_ref().is_some_and(|server| process::is_alive(server.supervisor));
+            let is_live = is_alive && is_of(&state, job);
+            SavedState::Present { state: Box::new(state), is_live }
         }
         Err(error) => SavedState::Unusable(Arc::new(error)),
     }
 }
 
-/// For a person at a terminal the session's leader: closing the terminal must not leave a server behind.
-/// CI hosts clean up themselves, and some run each step in a session of its own.
+/// Whether a state is of this job, as far as the host and the state tell.
+fn is_of(state: &State, job: Option<&str>) -> bool {
+    match (&state.job, job) {
+        (Some(theirs), Some(ours)) => theirs == ours,
+        _ => true,
+    }
+}
+
+fn job_id(variables: &Variables, host: Host) -> Option<String> {
+    let names: &[&str] = match host {
+        Host::GitHub => &["GITHUB_RUN_ID", "GITHUB_RUN_ATTEMPT", "GITHUB_JOB"],
+        Host::GitLab => &["CI_JOB_ID"],
+        Host::Local => &[],
+    };
+    let told: Vec<&str> = names.iter().filter_map(|name| set(variables, name)).collect();
+    (!told.is_empty()).then(|| told.join("-"))
+}
+
+/// The process whose end is the job's. On GitHub the runner's worker, which may die with its job on a host
+/// that lives on. On GitLab the shell of the script: the section after it is another one, and reads the
+/// history. For a person at a terminal the session's leader: closing the terminal must not leave a server
+/// behind. On other CI hosts, some of which run each step in a session of its own, nobody.
 fn watched(variables: &Variables, host: Host) -> Option<ProcessIdentity> {
-    let person = host == Host::Local && set(variables, "CI").is_none();
-    person.then(process::session_leader).flatten()
+    match host {
+        Host::GitHub => process::ancestor_named("Runner.Worker"),
+        Host::GitLab => process::group_leader(),
+        Host::Local if set(variables, "CI").is_none() => process::session_leader(),
+        Host::Local => None,
+    }
 }
 
 /// Now, in seconds since 1970 (UTC): the time stamps of log sections.

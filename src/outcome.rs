@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use crate::error::{Error, ExitCode};
 use crate::exports::Exports;
+use crate::incident::Incident;
 use crate::state::{BundleTraffic, ServerState};
 use crate::stats::{Averages, Sample, Statistics, Trend, Units};
 use crate::version::Version;
@@ -89,7 +90,9 @@ pub struct Outcome {
     /// The counters.
     pub statistics: Option<Statistics>,
     /// What befell the server.
-    pub incidents: Vec<String>,
+    pub incidents: Vec<Incident>,
+    /// How the counters grew, oldest first.
+    pub samples: Vec<Sample>,
     /// What earlier jobs on this cache directory left for the estimate.
     pub averages: Option<Averages>,
     /// How the command of `run` ended.
@@ -98,8 +101,6 @@ pub struct Outcome {
     pub trend: Trend,
     /// What each unit did, when the server's log tells.
     pub units: Option<Units>,
-    /// The job's counters over time.
-    pub samples: Vec<Sample>,
     /// What travelled, when the cache does.
     pub bundle: Option<BundleTraffic>,
 }

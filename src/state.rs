@@ -70,11 +70,11 @@ pub enum Phase {
 /// The server that `pre` started, as `post` needs to know it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ServerState {
-    /// The server process.
+    /// The first server process; the history tells of those after it.
     pub server: ProcessIdentity,
-    /// Its parent, `sccache-step supervise`.
+    /// Their parent, `sccache-step supervise`, which listens at the address.
     pub supervisor: ProcessIdentity,
-    /// Where it listens.
+    /// Where the job finds a server.
     pub address: Address,
     /// Its log.
     pub log: PathBuf,
@@ -95,6 +95,9 @@ pub struct State {
     pub schema: u64,
     /// Version of the sccache-step that wrote it.
     pub writer: String,
+    /// The job that this is the state of, where the host tells jobs apart.
+    #[serde(default)]
+    pub job: Option<String>,
     /// When `pre` began, in milliseconds since 1970 (UTC).
     pub began_unix_ms: u64,
     /// How long `pre` took, in milliseconds.
@@ -131,6 +134,9 @@ pub struct Policy {
     pub summary: bool,
     /// Input `annotations`, as spelt there.
     pub annotations: String,
+    /// Input `drain-timeout`, in milliseconds.
+    #[serde(default)]
+    pub drain_timeout_ms: u64,
     /// Input `stop-timeout`, in milliseconds.
     pub stop_timeout_ms: u64,
 }

@@ -16,6 +16,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::version::Version;
+
 pub use averages::Averages;
 pub use run::{Run, Trend};
 pub use sample::Sample;
@@ -70,6 +72,9 @@ pub struct Stats {
     pub dist_compiles: Counts,
     /// Failed distributed compilations.
     pub dist_errors: u64,
+    /// The levels of a chain of storages, nearest first; empty without one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub levels: Vec<Level>,
     /// Where the cache is, without credentials; empty when the server did not say.
     pub cache_location: String,
     /// Size of a local disk cache in bytes; `None` for remote storages and before the first cache access.
@@ -86,6 +91,25 @@ pub struct Stats {
     /// The directories that sccache takes out of C and C++ paths; told by sccache 0.14 and newer, in JSON.
     #[serde(default)]
     pub basedirs: Vec<String>,
+}
+
+/// One level of a chain of storages.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Level {
+    /// As sccache names it: `L0 (disk)`.
+    pub name: String,
+    /// Look-ups that were answered here.
+    pub hits: u64,
+    /// Look-ups that were not.
+    pub misses: u64,
+    /// Successful writes.
+    pub writes: u64,
+    /// Failed writes.
+    pub write_failures: u64,
+    /// How often something found here was to be copied to a nearer level.
+    pub backfills_from: u64,
+    /// How often something from a farther level was copied here.
+    pub backfills_to: u64,
 }
 
 /// What one language did.
@@ -148,6 +172,37 @@ impl Stats {
         add_counts(&mut self.errors, &later.errors);
         add_counts(&mut self.not_cached, &later.not_cached);
         add_counts(&mut self.dist_compiles, &later.dist_compiles);
+        for level in &later.levels {
+            match self.levels.iter_mut().find(|known| known.name == level.name) {
+                Some(known) => known.add(level),
+                None => self.levels.push(level.clone()),
+            }
+        }
+    }
+
+    /// Sets where the cache is, as sccache tells it, without the credentials that it may tell as well.
+    pub fn set_location(&mut self, told: &str) {
+        self.cache_location = location::without_credentials(told);
+    }
+
+    /// Writes that a chain of storages still does in the background: to farther levels, which get what the
+    /// nearest one got, and to nearer ones, which get what was found farther away. A read-only level, which
+    /// the statistics do not tell from others, seems to owe all of them.
+    #[must_use]
+    pub fn writes_outstanding(&self) -> u64 {
+        let settled =
+            self.levels.iter().skip(1).map(|level| level.writes.saturating_add(level.write_failures));
+        let behind =
+            settled.fold(0_u64, |behind, settled| behind.saturating_add(self.writes.saturating_sub(settled)));
+        // Up to 0.8 the client goes on before its miss is written.
+        let early = Version::parse(&self.version).filter(|version| *version < Version::new(0, 9, 0));
+        let settled = self.writes.saturating_add(self.write_errors);
+        let unwritten = early.map_or(0, |_| self.misses_total().saturating_sub(settled));
+        let behind = behind.saturating_add(unwritten);
+        let (from, to) = self.levels.iter().fold((0_u64, 0_u64), |(from, to), level| {
+            (from.saturating_add(level.backfills_from), to.saturating_add(level.backfills_to))
+        });
+        behind.saturating_add(from.saturating_sub(to))
     }
 
     fn add_counters(&mut self, later: &Self) {
@@ -239,6 +294,22 @@ impl Stats {
     }
 }
 
+impl Level {
+    fn add(&mut self, later: &Self) {
+        let pairs = [
+            (&mut self.hits, later.hits),
+            (&mut self.misses, later.misses),
+            (&mut self.writes, later.writes),
+            (&mut self.write_failures, later.write_failures),
+            (&mut self.backfills_from, later.backfills_from),
+            (&mut self.backfills_to, later.backfills_to),
+        ];
+        for (sum, counter) in pairs {
+            *sum = sum.saturating_add(counter);
+        }
+    }
+}
+
 fn add_counts(sum: &mut Counts, later: &Counts) {
     for (name, count) in later {
         let entry = sum.entry(name.clone()).or_default();
@@ -274,6 +345,9 @@ pub enum Statistics {
     Unanswered {
         /// What it did instead, in one line.
         how: String,
+        /// The last counters seen, if any.
+        #[serde(default)]
+        last: Option<Box<Stats>>,
     },
     /// The server answered.
     Known {
@@ -287,8 +361,8 @@ impl Statistics {
     #[must_use]
     pub fn stats(&self) -> Option<&Stats> {
         match self {
-            Self::NoServer | Self::Unanswered { .. } => None,
-            Self::Lost { last, .. } => last.as_deref(),
+            Self::NoServer => None,
+            Self::Lost { last, .. } | Self::Unanswered { last, .. } => last.as_deref(),
             Self::Known { stats } => Some(stats),
         }
     }

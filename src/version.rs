@@ -15,13 +15,19 @@ pub struct Version {
 
 impl Version {
     /// The oldest supported version. Older servers speak no `SCCACHE_STARTUP_NOTIFY` frame that is known here.
-    pub const MINIMUM: Self = Self { major: 0, minor: 8, patch: 0 };
+    pub const MINIMUM: Self = Self::new(0, 8, 0);
 
     /// Newer than every release: whatever any of them knows.
     pub const NEWEST: Self = Self { major: u32::MAX, minor: 0, patch: 0 };
 
     /// The first version that can listen on a Unix socket.
-    pub const UNIX_SOCKET: Self = Self { major: 0, minor: 9, patch: 0 };
+    pub const UNIX_SOCKET: Self = Self::new(0, 9, 0);
+
+    /// The version with these numbers.
+    #[must_use]
+    pub const fn new(major: u32, minor: u32, patch: u32) -> Self {
+        Self { major, minor, patch }
+    }
 
     /// Parses `0.16.0`, with or without a suffix such as `-alpha+x`. `None` for anything else.
     #[must_use]

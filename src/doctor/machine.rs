@@ -65,7 +65,7 @@ pub(super) fn server(environment: &Environment) -> Check {
         SavedState::Present { state, .. } if state.phase == Phase::Finished => {
             Check::good("server", looked_at, "this job's server has been stopped")
         }
-        SavedState::Present { state, server_alive } => match (&state.server, server_alive, &state.failure) {
+        SavedState::Present { state, is_live } => match (&state.server, is_live, &state.failure) {
             (Some(server), true, _) => {
                 let (pid, address) = (server.server.pid, &server.address);
                 Check::good("server", looked_at, format!("alive, pid {pid}, at {address}"))

@@ -22,7 +22,7 @@ use crate::sccache;
 use crate::server::order::{Answer, Order, failure};
 use crate::server::{self, Launched};
 use crate::state::{Address, ServerState};
-use crate::stats::{Statistics, Stats};
+use crate::stats::Stats;
 use crate::version::Version;
 
 /// How long one compilation may take: sccache waits a minute for a storage that does not answer.
@@ -204,7 +204,10 @@ fn order(
     Order {
         sccache: program.to_owned(),
         variables,
+        storage: planned.storage,
+        fallback: None,
         address,
+        state: directory.join("state.json"),
         log: directory.join("server.log"),
         run_dir: directory.to_owned(),
         socket_dir: directory.to_owned(),
@@ -255,11 +258,8 @@ fn compile_twice(
 }
 
 fn counters(program: &Path, state: &ServerState, environment: &Environment) -> anyhow::Result<Stats> {
-    match server::statistics(program, state, &environment.variables) {
-        Ok(Statistics::Known { stats }) => Ok(*stats),
-        Ok(_) => bail!("the server was lost"),
-        Err(error) => bail!("{}: {}", error.lines().what, error.lines().cause),
-    }
+    server::statistics(program, state, &environment.variables)
+        .map_err(|error| anyhow!("{}: {}", error.lines().what, error.lines().cause))
 }
 
 fn compile(

@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use super::{Check, clock, probe};
 use crate::backend::{self, Choice};
 use crate::environment::Environment;
-use crate::execute::try_cache_directory;
 use crate::inputs::{Bytes, Inputs};
 use crate::process;
+use crate::sccache::try_cache_directory;
 
 /// With less than this the next jobs will meet a full disk.
 const LITTLE_SPACE: Bytes = Bytes(1 << 30);

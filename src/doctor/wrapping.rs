@@ -18,7 +18,7 @@ const fn variables_of(wrap: Wrap) -> &'static [&'static str] {
 pub(super) fn wrappers(inputs: &Inputs, environment: &Environment) -> Vec<Check> {
     let mut checks: Vec<Check> = inputs.wrap.iter().map(|wrap| wrapper(*wrap, environment)).collect();
     let (exported, began_unix_ms) = match &environment.saved {
-        SavedState::Present { state, server_alive: true } => (state.exported.clone(), state.began_unix_ms),
+        SavedState::Present { state, is_live: true } => (state.exported.clone(), state.began_unix_ms),
         _ => (Vec::new(), environment.now_unix_ms),
     };
     let clues = clues(environment, &exported, began_unix_ms);

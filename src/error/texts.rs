@@ -99,6 +99,16 @@ impl Error {
                 },
                 format!("see its log `{}`, or raise `startup-timeout`", log.display()),
             ),
+            Self::StorageReplaced { storage, instead, reason } => (
+                format!("the storage ({storage}) cannot be used: the server runs on {instead} instead"),
+                reason.clone(),
+                "the job goes on with a local cache; check the storage's address and credentials".into(),
+            ),
+            Self::WritesLost { lost, limit } => (
+                format!("up to {lost} cache writes are lost"),
+                format!("they were still going on in the background after {} s", limit.as_secs_f64()),
+                "raise `drain-timeout`; a read-only level of a chain looks the same and loses nothing".into(),
+            ),
             Self::ServerRunning { pid } => (
                 format!("the sccache server is already running (pid {pid})"),
                 "this manager started it before and has not stopped it".into(),

@@ -10,7 +10,6 @@ mod prepare;
 mod serving;
 
 pub use bundle::{restore as restore_bundle, save as save_bundle, store as bundle_store};
-pub use prepare::cache_directory as try_cache_directory;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -164,8 +163,10 @@ impl Work<'_> {
             | Step::Mask(_)
             | Step::PrepareRunDirectory { .. }
             | Step::RunCommand(_)
+            | Step::ReapLeftovers(_)
             | Step::ReuseServer(_) => false,
-            Step::ReadStatistics
+            Step::Drain { .. }
+            | Step::ReadStatistics
             | Step::StopServer { .. }
             | Step::CheckHitRate { .. }
             | Step::ReadLog
@@ -222,10 +223,11 @@ impl Work<'_> {
                 Ok(self.prepare_run_directory(&run_dir, &socket_dir)?)
             }
             Step::WriteConfiguration { path, content, .. } => Ok(prepare::configuration(&path, &content)?),
-            Step::PrepareCacheDirectory(path) => Ok(prepare::cache_directory(&path)?),
+            Step::PrepareCacheDirectory(path) => Ok(sccache::try_cache_directory(&path)?),
             Step::RestoreCache(bundle) => Ok(self.restore_cache(*bundle)?),
             Step::SaveCache => Ok(self.save_cache()?),
             Step::StartServer(server) => Ok(self.start_server(*server)?),
+            Step::ReapLeftovers(state) => Ok(self.reap(&state)?),
             Step::ReuseServer(state) => {
                 self.reuse(&state);
                 Ok(())
@@ -236,6 +238,7 @@ impl Work<'_> {
             }
             Step::HandOver => Ok(self.hand_over()?),
             Step::RunCommand(words) => Ok(self.run_command(&words)?),
+            Step::Drain { limit } => Ok(self.drain(limit)?),
             Step::ReadStatistics => Ok(self.read_statistics()?),
             Step::StopServer { timeout } => Ok(self.stop_server(timeout)?),
             Step::ReadLog => Ok(self.read_log()?),

@@ -5,8 +5,6 @@ use std::io::Write as _;
 use std::path::Path;
 use std::time::Duration;
 
-use anyhow::Context as _;
-
 use crate::error::Error;
 use crate::process;
 use crate::secret::Secret;
@@ -61,29 +59,4 @@ pub(super) fn configuration(path: &Path, content: &Secret) -> Result<(), Error> 
     };
     let purpose = "configuration of the server";
     attempt().map_err(|source| Error::FileUnwritable { purpose, path: path.to_owned(), source })
-}
-
-/// Creates a cache directory and tries it as sccache will use it.
-///
-/// # Errors
-/// [`Error::DirectoryUnusable`].
-pub fn cache_directory(path: &Path) -> Result<(), Error> {
-    let attempt = || -> anyhow::Result<()> {
-        std::fs::create_dir_all(path).context("it cannot be created")?;
-        // The name begins as sccache's own temporary files do, so that a crash here leaves what it removes.
-        let mut probe = tempfile::Builder::new()
-            .prefix(".sccachetmp")
-            .tempfile_in(path)
-            .context("no file can be created in it")?;
-        probe
-            .write_all(b"sccache-step")
-            .and_then(|()| probe.flush())
-            .context("no file in it can be written")?;
-        probe.close().context("no file in it can be removed")
-    };
-    attempt().map_err(|source| Error::DirectoryUnusable {
-        path: path.to_owned(),
-        purpose: "cache directory",
-        source,
-    })
 }

@@ -4,14 +4,19 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use anyhow::anyhow;
+
 use super::{Work, prepare};
 use crate::error::Error;
+use crate::host;
+use crate::incident::Incident;
 use crate::installer::Installer;
 use crate::plan::PlannedServer;
 use crate::process;
 use crate::sccache::{self, Digests, Terminal};
-use crate::server::order::Order;
-use crate::server::{self, Manner};
+use crate::secret::ServerValue;
+use crate::server;
+use crate::server::order::{Fallback, Instead, Order};
 use crate::state::{Phase, Policy, SCHEMA_VERSION, ServerState, State};
 use crate::stats::Statistics;
 use crate::version::Version;
@@ -59,7 +64,8 @@ impl Work<'_> {
             let state = State::read(&self.environment.state_path).ok().flatten();
             let is_live = |state: &State| {
                 let server = state.server.as_ref();
-                state.phase == Phase::Started && server.is_some_and(|server| process::is_alive(server.server))
+                state.phase == Phase::Started
+                    && server.is_some_and(|server| process::is_alive(server.supervisor))
             };
             if let Some(state) = state.filter(is_live) {
                 self.reuse(&state);
@@ -84,22 +90,35 @@ impl Work<'_> {
         let Some((sccache, _)) = self.outcome.sccache.clone() else { return Ok(()) };
         let order = Order {
             sccache,
-            variables: planned
-                .variables
-                .iter()
-                .map(|(name, value)| (name.clone(), value.expose().to_owned()))
-                .collect(),
+            variables: exposed(&planned.variables),
+            storage: planned.storage,
+            fallback: planned.fallback.map(|fallback| Fallback {
+                variables: exposed(&fallback.variables),
+                storage: fallback.storage,
+                directory: fallback.directory,
+            }),
             address: planned.address.address,
             log: planned.log,
+            state: self.environment.state_path.clone(),
             run_dir: self.environment.run_dir.clone(),
             socket_dir: self.environment.socket_dir.clone(),
             startup_timeout_ms: millis(planned.startup_timeout),
             watched: planned.watched,
         };
         let supervised = server::start(&self.environment.program, &order)?;
+        let (storage, cache_dir) = match supervised.instead.clone() {
+            None => (order.storage, planned.cache_dir),
+            Some(Instead { storage: instead, directory, reason }) => {
+                let error =
+                    Error::StorageReplaced { storage: order.storage, instead: instead.clone(), reason };
+                self.voice.complain(host::Level::Warning, &error);
+                self.outcome.troubles.push(Arc::new(error));
+                (instead, Some(directory))
+            }
+        };
         self.voice.say(&format!(
-            "sccache server, pid {}, listens at {} with {}",
-            supervised.server.pid, supervised.address, planned.storage
+            "sccache server, pid {}, listens at {} with {storage}",
+            supervised.server.pid, supervised.address
         ));
         self.outcome.server = Some(ServerState {
             server: supervised.server,
@@ -108,8 +127,8 @@ impl Work<'_> {
             log: order.log,
             run_dir: order.run_dir,
             socket_dir: order.socket_dir,
-            storage: planned.storage,
-            cache_dir: planned.cache_dir,
+            storage,
+            cache_dir,
         });
         self.supervised = Some(supervised);
         Ok(())
@@ -140,6 +159,7 @@ impl Work<'_> {
         let state = State {
             schema: SCHEMA_VERSION,
             writer: env!("CARGO_PKG_VERSION").to_owned(),
+            job: self.environment.job_id.clone(),
             began_unix_ms: self.environment.now_unix_ms,
             pre_ms: millis(self.began.elapsed()),
             phase: Phase::Started,
@@ -161,6 +181,15 @@ impl Work<'_> {
         Ok(())
     }
 
+    /// Waits for cache writes that go on in the background; those that do not end in time are lost.
+    pub(super) fn drain(&mut self, limit: Duration) -> Result<(), Error> {
+        let Some(server) = &self.outcome.server else { return Ok(()) };
+        match server::drain(server, limit) {
+            0 => Ok(()),
+            lost => Err(Error::WritesLost { lost, limit }),
+        }
+    }
+
     pub(super) fn read_statistics(&mut self) -> Result<(), Error> {
         let (Some((sccache, _)), Some(server)) = (self.outcome.sccache.clone(), self.outcome.server.clone())
         else {
@@ -169,47 +198,52 @@ impl Work<'_> {
         if let Some(directory) = server.cache_dir.clone() {
             self.recall(&directory);
         }
-        match server::statistics(&sccache, &server, &self.environment.variables) {
-            Ok(statistics) => {
-                let lost = match &statistics {
-                    Statistics::Lost { how, .. } => {
-                        Some(Error::ServerLost { how: how.clone(), log: server.log.clone() })
-                    }
-                    _ => None,
-                };
-                self.outcome.statistics = Some(statistics);
-                lost.map_or(Ok(()), Err)
+        let told = server::ask(&sccache, &server, &self.environment.variables);
+        let trouble = match &told.statistics {
+            Statistics::Lost { how, .. } => {
+                Some(Error::ServerLost { how: how.clone(), log: server.log.clone() })
             }
-            Err(error) => {
-                self.outcome.statistics = Some(Statistics::Unanswered { how: error.lines().cause });
-                Err(error)
+            Statistics::Unanswered { how, .. } => {
+                Some(Error::StatisticsUnreadable { source: anyhow!(how.clone()) })
             }
-        }
+            Statistics::NoServer | Statistics::Known { .. } => None,
+        };
+        self.outcome.statistics = Some(told.statistics);
+        self.outcome.incidents = told.incidents;
+        self.outcome.samples = told.samples;
+        trouble.map_or(Ok(()), Err)
     }
 
     pub(super) fn stop_server(&mut self, timeout: Duration) -> Result<(), Error> {
         let Some(server) = self.outcome.server.clone() else { return Ok(()) };
-        // Without the mark the supervisor calls the end unexpected; the directory may have been removed.
-        let _ = server::mark_requested(&server.run_dir);
-        let incidents = server::history::read(&server.run_dir);
-        self.outcome.incidents.extend(incidents.iter().filter_map(server::history::Event::incident));
-        let stopped = server::stop(server.server, &server.address, timeout);
-        let supervisor = server::stop_supervisor(server.supervisor);
+        let program = self.outcome.sccache.as_ref().map(|(path, _)| path.as_path());
+        let ended = server::stop_all(&server, program, &self.environment.state_path, timeout);
         if let Some(supervised) = self.supervised.take() {
             supervised.reap();
         }
-        let manner = match stopped?.manner {
-            Manner::Gone => "was gone",
-            Manner::Politely => "has stopped",
-            Manner::Terminated => "had to be terminated",
-            Manner::Killed => "had to be killed",
-        };
-        let line = format!("the sccache server (pid {}) {manner}", server.server.pid);
-        self.voice.say(&line);
-        if matches!(manner, "had to be terminated" | "had to be killed") {
-            self.outcome.incidents.push(line);
+        for (line, severity) in &ended.lines {
+            self.voice.say(line);
+            if *severity == server::Severity::Incident {
+                self.outcome.incidents.push(Incident {
+                    at_unix_ms: self.environment.now_unix_ms + millis(self.began.elapsed()),
+                    what: line.clone(),
+                    why: None,
+                    cost: None,
+                });
+            }
         }
-        supervisor
+        ended.result
+    }
+
+    /// Ends what a job that crashed has left behind.
+    pub(super) fn reap(&mut self, state: &State) -> Result<(), Error> {
+        let Some(server) = &state.server else { return Ok(()) };
+        let ended =
+            server::stop_all(server, Some(&state.sccache), &self.environment.state_path, Duration::ZERO);
+        for (line, _) in &ended.lines {
+            self.voice.say(&format!("left behind by an earlier job: {line}"));
+        }
+        ended.result
     }
 
     pub(super) fn finish_state(&mut self, path: &Path) -> Result<(), Error> {
@@ -223,7 +257,7 @@ impl Work<'_> {
         let _ = std::fs::remove_file(run_dir.join("sccache.toml"));
         if let Some(server) = &state.server {
             // A socket that outlives its server only misleads; it goes with its directory otherwise.
-            let _ = std::fs::remove_file(server.socket_dir.join("s"));
+            server::remove_sockets(&server.socket_dir);
             if server.socket_dir != server.run_dir {
                 let _ = std::fs::remove_dir(&server.socket_dir);
             }
@@ -238,7 +272,6 @@ impl Work<'_> {
         }
         let ours = [
             "lock",
-            "s",
             "state.json",
             "history.jsonl",
             "stop-requested",
@@ -248,6 +281,7 @@ impl Work<'_> {
         ];
         // Whatever resists is a few bytes in a temporary directory.
         ours.iter().for_each(|name| drop(std::fs::remove_file(path.join(name))));
+        server::remove_sockets(path);
         let _ = std::fs::remove_dir(path);
     }
 
@@ -285,6 +319,10 @@ impl Work<'_> {
             let _ = state.write(path);
         }
     }
+}
+
+fn exposed(variables: &[(String, ServerValue)]) -> Vec<(String, String)> {
+    variables.iter().map(|(name, value)| (name.clone(), value.expose().to_owned())).collect()
 }
 
 fn millis(duration: Duration) -> u64 {

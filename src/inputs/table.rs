@@ -169,6 +169,12 @@ const LAST: &[Input] = &[
     ),
     input("startup-timeout", Kind::Duration, "30s", "How long the server may take until it is ready"),
     input(
+        "drain-timeout",
+        Kind::Duration,
+        "30s",
+        "How long cache writes that go on in the background at the end may take; what is not written then is lost",
+    ),
+    input(
         "stop-timeout",
         Kind::Duration,
         "15s",

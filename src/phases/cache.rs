@@ -15,10 +15,11 @@ use crate::bundle::{self, Halt};
 use crate::cli::{CacheAction, OutputFormat};
 use crate::environment::Environment;
 use crate::error::{Error, ExitCode};
-use crate::execute::{bundle_store, restore_bundle, save_bundle, try_cache_directory};
+use crate::execute::{bundle_store, restore_bundle, save_bundle};
 use crate::host::Level;
 use crate::inputs::{Bytes, Inputs};
 use crate::plan;
+use crate::sccache::try_cache_directory;
 use crate::state::{BundleState, StorePlace};
 
 /// What `save` needs to know of `restore`, in the cache directory: there is no run directory that both would find.

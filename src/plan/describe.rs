@@ -43,11 +43,13 @@ impl Step {
             Self::RestoreCache(_) => "restore-cache",
             Self::SaveCache => "save-cache",
             Self::StartServer(_) => "start-server",
+            Self::ReapLeftovers(_) => "reap-leftovers",
             Self::ReuseServer(_) => "reuse-server",
             Self::WriteState { .. } => "write-state",
             Self::Export { .. } => "export",
             Self::HandOver => "hand-over",
             Self::RunCommand(_) => "run-command",
+            Self::Drain { .. } => "drain",
             Self::ReadStatistics => "read-statistics",
             Self::StopServer { .. } => "stop-server",
             Self::ReadLog => "read-log",
@@ -64,7 +66,8 @@ impl Step {
     pub const fn belongs_to_end(&self) -> bool {
         matches!(
             self,
-            Self::ReadStatistics
+            Self::Drain { .. }
+                | Self::ReadStatistics
                 | Self::StopServer { .. }
                 | Self::ReadLog
                 | Self::RecordAverages
@@ -107,6 +110,10 @@ impl Step {
             Self::StartServer(server) => {
                 format!("start a server with {} at {}", server.storage, address(server))
             }
+            Self::ReapLeftovers(state) => {
+                let pid = state.server.as_ref().map_or(0, |server| server.server.pid);
+                format!("end what is left of an earlier job's server, pid {pid}")
+            }
             Self::ReuseServer(state) => match &state.server {
                 Some(server) => {
                     format!("reuse the running server, pid {} at {}", server.server.pid, server.address)
@@ -126,6 +133,9 @@ impl Step {
             Self::RunCommand(command) => {
                 let words: Vec<_> = command.iter().map(|word| word.to_string_lossy()).collect();
                 format!("run `{}`", words.join(" "))
+            }
+            Self::Drain { limit } => {
+                format!("wait for writes in the background, for up to {} s", limit.as_secs_f64())
             }
             Self::ReadStatistics => "ask the server for its statistics".into(),
             Self::StopServer { timeout } => {
@@ -157,7 +167,12 @@ impl Step {
             }
             Self::StartServer(server) => {
                 let shown = server.variables.iter().filter(|(name, _)| !is_passed_on(name));
-                shown.map(|(name, value)| format!("{name}={}", value.shown())).collect()
+                let shown = shown.map(|(name, value)| format!("{name}={}", value.shown()));
+                let fallback = server.fallback.as_ref().map(|fallback| {
+                    let directory = fallback.directory.display();
+                    format!("if the storage cannot be reached: {} at `{directory}`", fallback.storage)
+                });
+                shown.chain(fallback).collect()
             }
             Self::Export { variables, path, .. } => {
                 let shown = variables.iter().map(|variable| match &variable.value {

@@ -23,7 +23,7 @@ pub use exports::{ExportValue, PlannedVariable};
 pub use post::{post, stats};
 pub use pre::pre;
 pub use run::run;
-pub use server::{PlannedAddress, PlannedServer, passed_on, plan_server};
+pub use server::{PlannedAddress, PlannedFallback, PlannedServer, passed_on, plan_server};
 
 use crate::environment::FoundSccache;
 use crate::error::Error;
@@ -107,6 +107,8 @@ pub enum Step {
     SaveCache,
     /// Start the server under its supervisor.
     StartServer(Box<PlannedServer>),
+    /// End what an earlier job on this host has left behind.
+    ReapLeftovers(Box<State>),
     /// Go on with the server of an earlier `pre`.
     ReuseServer(Box<State>),
     /// Leave the state file for `post`.
@@ -129,6 +131,11 @@ pub enum Step {
     HandOver,
     /// Run the command of `run`.
     RunCommand(Vec<OsString>),
+    /// Wait for cache writes that go on in the background.
+    Drain {
+        /// How long at most.
+        limit: Duration,
+    },
     /// Ask the server for its statistics.
     ReadStatistics,
     /// Stop the server and its supervisor.

@@ -78,19 +78,32 @@ pub fn stats(environment: &Environment) -> Result<Plan, Arc<Error>> {
 
 /// The steps that `post` and `run` share: ask, stop, remember, judge.
 pub(super) fn push_end(plan: &mut Plan, state: &State) {
-    let timeout = Duration::from_millis(state.policy.stop_timeout_ms);
-    push_end_with(plan, timeout, state.policy.min_hit_rate_percent, state.bundle.is_some());
+    let policy = &state.policy;
+    let timeouts = Timeouts {
+        drain: Duration::from_millis(policy.drain_timeout_ms),
+        stop: Duration::from_millis(policy.stop_timeout_ms),
+    };
+    push_end_with(plan, timeouts, policy.min_hit_rate_percent, state.bundle.is_some());
+}
+
+/// How long the end of a server may take.
+#[derive(Clone, Copy)]
+pub(super) struct Timeouts {
+    pub(super) drain: Duration,
+    pub(super) stop: Duration,
 }
 
 pub(super) fn push_end_with(
     plan: &mut Plan,
-    stop_timeout: Duration,
+    timeouts: Timeouts,
     min_hit_rate_percent: Option<f64>,
     travels: bool,
 ) {
+    let reason = "sccache does not wait for what it writes in the background when it stops";
+    plan.push(Step::Drain { limit: timeouts.drain }, reason, OnFailure::Warn);
     plan.push(Step::ReadStatistics, "the counters end with the server", OnFailure::Warn);
     let reason = "no process may outlive the job";
-    plan.push(Step::StopServer { timeout: stop_timeout }, reason, OnFailure::Warn);
+    plan.push(Step::StopServer { timeout: timeouts.stop }, reason, OnFailure::Warn);
     plan.push(Step::ReadLog, LOG, OnFailure::Warn);
     plan.push(
         Step::RecordAverages,

@@ -30,7 +30,7 @@ pub fn pre(inputs: &Inputs, environment: &Environment) -> Result<Plan, Error> {
 pub(super) fn start(inputs: &Inputs, environment: &Environment, phase: &'static str) -> Result<Plan, Error> {
     let mut plan = Plan::new(phase, inputs.fail_fast);
     match &environment.saved {
-        SavedState::Present { state, server_alive: true } if state.phase == Phase::Started => {
+        SavedState::Present { state, is_live: true } if state.phase == Phase::Started => {
             plan.push(
                 Step::ReuseServer(state.clone()),
                 format!("an earlier `pre` of this job started it (`{}`)", environment.state_path.display()),
@@ -57,6 +57,10 @@ pub(super) fn start(inputs: &Inputs, environment: &Environment, phase: &'static 
             let reason = "a state file was found that must not be replaced";
             plan.push(Step::Refuse(Arc::clone(error)), reason, OnFailure::LeaveOutCache);
             return Ok(plan);
+        }
+        SavedState::Present { state, .. } if state.phase == Phase::Started && state.server.is_some() => {
+            let reason = "an earlier job on this host, or an earlier `pre`, did not come to its end";
+            plan.push(Step::ReapLeftovers(state.clone()), reason, OnFailure::Warn);
         }
         SavedState::Present { .. } | SavedState::Absent => {}
     }
@@ -158,6 +162,7 @@ fn push_state(plan: &mut Plan, inputs: &Inputs, environment: &Environment) {
         min_hit_rate_percent: inputs.min_hit_rate_percent,
         summary: inputs.summary,
         annotations: inputs.annotations.name().to_owned(),
+        drain_timeout_ms: u64::try_from(inputs.drain_timeout.as_millis()).unwrap_or(u64::MAX),
         stop_timeout_ms: u64::try_from(inputs.stop_timeout.as_millis()).unwrap_or(u64::MAX),
     };
     let step = Step::WriteState { path: environment.state_path.clone(), policy };

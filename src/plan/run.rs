@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 
-use super::post::{push_end, push_end_with, push_finish};
+use super::post::{Timeouts, push_end, push_end_with, push_finish};
 use super::pre::start;
 use super::{OnFailure, Plan, Planned, Step};
 use crate::environment::Environment;
@@ -40,7 +40,8 @@ pub fn run(inputs: &Inputs, environment: &Environment, command: Vec<OsString>) -
         Some(state) => push_end(&mut plan, &state),
         None => {
             let travels = plan.steps.iter().any(|planned| matches!(planned.step, Step::RestoreCache(_)));
-            push_end_with(&mut plan, inputs.stop_timeout, inputs.min_hit_rate_percent, travels);
+            let timeouts = Timeouts { drain: inputs.drain_timeout, stop: inputs.stop_timeout };
+            push_end_with(&mut plan, timeouts, inputs.min_hit_rate_percent, travels);
         }
     }
     push_finish(&mut plan, environment, Some(environment.run_dir.clone()));

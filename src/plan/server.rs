@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::backend::Choice;
+use crate::backend::{Backend, Choice, fallback_on_disk};
 use crate::environment::{Environment, System, Variables};
 use crate::inputs::Inputs;
 use crate::secret::{Secret, ServerValue};
@@ -19,6 +19,17 @@ pub struct PlannedAddress {
     pub reason: &'static str,
 }
 
+/// The same server with its cache on local disk.
+#[derive(Clone, Debug)]
+pub struct PlannedFallback {
+    /// The storage in the user's words.
+    pub storage: String,
+    /// Its directory.
+    pub directory: PathBuf,
+    /// The server's whole environment.
+    pub variables: Vec<(String, ServerValue)>,
+}
+
 /// A server to be started.
 #[derive(Clone, Debug)]
 pub struct PlannedServer {
@@ -30,6 +41,8 @@ pub struct PlannedServer {
     pub cache_dir: Option<PathBuf>,
     /// The server's whole environment.
     pub variables: Vec<(String, ServerValue)>,
+    /// What takes over while the storage cannot be reached.
+    pub fallback: Option<PlannedFallback>,
     /// Its log.
     pub log: PathBuf,
     /// How long it may take until it is ready.
@@ -78,6 +91,9 @@ const PASSED_ON: &[&str] = &[
     "PROCESSOR_ARCHITECTURE",
 ];
 
+/// Seconds without a request, the supervisor's own included, after which a server of ours ends itself.
+const IDLE_EXIT_SECS: &str = "120";
+
 /// The server of this storage, as `pre` starts it.
 #[must_use]
 pub fn plan_server(
@@ -90,8 +106,8 @@ pub fn plan_server(
     let own = [
         ("SCCACHE_START_SERVER", "1".to_owned()),
         ("SCCACHE_NO_DAEMON", "1".to_owned()),
-        // Ours ends with `post`; an idle exit would take the job's numbers with it.
-        ("SCCACHE_IDLE_TIMEOUT", "0".to_owned()),
+        // The supervisor asks for the counters more often than that; without it the server goes by itself.
+        ("SCCACHE_IDLE_TIMEOUT", IDLE_EXIT_SECS.to_owned()),
         // A file of ours, so that a configuration of the user cannot put another storage in front.
         ("SCCACHE_CONF", environment.run_dir.join("sccache.toml").to_string_lossy().into_owned()),
         ("SCCACHE_STEP_STATE", environment.state_path.to_string_lossy().into_owned()),
@@ -108,6 +124,7 @@ pub fn plan_server(
         // Time stamps to the millisecond, in sccache 0.11 and newer.
         variables.push(("SCCACHE_LOG_MILLIS".into(), ServerValue::Plain("1".into())));
     }
+    let fallback = plan_fallback(inputs, environment, &storage.backend, version, &variables);
     variables.extend(storage.variables(version).into_iter().map(|(name, value)| (name.to_owned(), value)));
     let log = inputs.log_file.clone().unwrap_or_else(|| PathBuf::from("server.log"));
     PlannedServer {
@@ -115,6 +132,7 @@ pub fn plan_server(
         storage: storage.description(),
         cache_dir: storage.backend.config().directory().map(ToOwned::to_owned),
         variables,
+        fallback,
         log: if inputs.log_file.is_some() {
             environment.workspace.join(log)
         } else {
@@ -123,6 +141,25 @@ pub fn plan_server(
         startup_timeout: inputs.startup_timeout,
         watched: environment.watched,
     }
+}
+
+/// Local disk in the place of a storage that cannot be reached; under `fail-fast` nothing takes its place.
+fn plan_fallback(
+    inputs: &Inputs,
+    environment: &Environment,
+    backend: &Backend,
+    version: Version,
+    common: &[(String, ServerValue)],
+) -> Option<PlannedFallback> {
+    if inputs.fail_fast || matches!(backend, Backend::Disk(_)) {
+        return None;
+    }
+    // Wrong settings of a disk that may never be used are no reason to complain.
+    let disk = fallback_on_disk(inputs, environment, version).ok()?;
+    let directory = disk.backend.config().directory()?.to_owned();
+    let settings = disk.variables(version).into_iter().map(|(name, value)| (name.to_owned(), value));
+    let variables = common.iter().cloned().chain(settings).collect();
+    Some(PlannedFallback { storage: disk.description(), directory, variables })
 }
 
 /// The variables, out of the job's, that a server needs whatever its storage.
@@ -156,7 +193,7 @@ fn plan_address(environment: &Environment, version: Version) -> PlannedAddress {
         return PlannedAddress { address: Address::Port(0), reason };
     }
     let socket = environment.socket_dir.join("s");
-    if socket.as_os_str().len() > environment.system.socket_path_limit_bytes() {
+    if !environment.system.can_bind_in(&environment.socket_dir) {
         let reason = "every private directory's path is too long for a Unix socket";
         return PlannedAddress { address: Address::Port(0), reason };
     }

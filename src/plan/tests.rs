@@ -28,6 +28,7 @@ fn state(phase: Phase) -> Box<State> {
     Box::new(State {
         schema: 1,
         writer: "0.1.0".into(),
+        job: None,
         began_unix_ms: 0,
         pre_ms: 12,
         phase,
@@ -51,14 +52,15 @@ fn state(phase: Phase) -> Box<State> {
             min_hit_rate_percent: Some(80.0),
             summary: true,
             annotations: "problems".into(),
+            drain_timeout_ms: 30_000,
             stop_timeout_ms: 15_000,
         },
         bundle: None,
     })
 }
 
-fn present(phase: Phase, server_alive: bool) -> SavedState {
-    SavedState::Present { state: state(phase), server_alive }
+fn present(phase: Phase, is_live: bool) -> SavedState {
+    SavedState::Present { state: state(phase), is_live }
 }
 
 /// The steps and policies of a plan, one line each, without details.
@@ -124,8 +126,8 @@ fn the_address_fits_the_system_and_the_version() {
             let found = FoundSccache { path: "/usr/bin/sccache".into(), version, origin: "PATH" };
             environment.sccache = Some(Ok(found));
         }),
-        planned(|environment| environment.socket_dir = Path::new("/").join("x".repeat(105))),
-        planned(|environment| environment.socket_dir = Path::new("/").join("x".repeat(104))),
+        planned(|environment| environment.socket_dir = Path::new("/").join("x".repeat(101))),
+        planned(|environment| environment.socket_dir = Path::new("/").join("x".repeat(100))),
     ];
     assert_snapshot!("addresses", addresses.join("\n"));
 }
@@ -197,8 +199,8 @@ fn stats_needs_a_server_that_was_not_stopped() {
     environment.saved = present(Phase::Finished, false);
     assert!(matches!(*super::stats(&environment).unwrap_err(), Error::NoServer { .. }));
     // One that was lost is told as lost, and not as one that never was.
-    for server_alive in [true, false] {
-        environment.saved = present(Phase::Started, server_alive);
+    for is_live in [true, false] {
+        environment.saved = present(Phase::Started, is_live);
         assert_eq!(steps(&super::stats(&environment).unwrap()), "read-statistics [Stop]\nread-log [Warn]");
     }
 }

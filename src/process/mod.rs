@@ -5,6 +5,8 @@
 
 mod cancel;
 mod capture;
+mod proc;
+mod socket;
 #[cfg(unix)]
 mod unix;
 #[cfg(windows)]
@@ -16,6 +18,8 @@ use std::time::{Duration, Instant};
 use crate::state::ProcessIdentity;
 pub use cancel::{Cancellation, cancellation};
 pub use capture::{Captured, capture, command};
+pub use proc::{Usage, ancestor_named, group_leader, marked, out_of_memory_kills, usage};
+pub use socket::{Listener, Socket};
 #[cfg(unix)]
 use unix as system;
 #[cfg(windows)]
@@ -256,6 +260,23 @@ pub fn connect(
             Ok((Box::new(stream), None))
         }
     }
+}
+
+/// The process that listens at an address, where somebody does and the system tells.
+#[must_use]
+pub fn peer_at(address: &crate::state::Address) -> Option<u32> {
+    connect(address, Duration::from_secs(1)).ok()?.1
+}
+
+/// A number that tells a file from every other one that is there at the same time; `None` without a file.
+#[must_use]
+pub fn file_number(path: &Path) -> Option<u64> {
+    std::fs::symlink_metadata(path).ok().map(|metadata| system::file_number(&metadata))
+}
+
+/// Gives memory back that only the start of this process needed. Does nothing but on Linux.
+pub fn return_unused_memory() {
+    system::return_unused_memory();
 }
 
 /// A stream of bytes in both directions.

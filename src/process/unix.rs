@@ -71,17 +71,9 @@ pub(super) fn release_stdout() -> io::Result<()> {
 /// Clock ticks since boot at which the process started: field 22 of `/proc/<pid>/stat`. Field 3 is its state.
 #[cfg(target_os = "linux")]
 pub(super) fn start_time(pid: u32) -> Option<u64> {
-    let fields = stat_fields(&pid.to_string())?;
+    let fields = super::proc::fields(&pid.to_string())?;
     let zombie = matches!(fields.first()?.as_str(), "Z" | "X");
     fields.get(19).filter(|_| !zombie)?.parse().ok()
-}
-
-/// The fields of `/proc/<process>/stat` from the third on, counted behind the closing parenthesis of the
-/// name, which may itself hold blanks and parentheses.
-#[cfg(target_os = "linux")]
-fn stat_fields(process: &str) -> Option<Vec<String>> {
-    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
-    Some(stat.rsplit_once(')')?.1.split_ascii_whitespace().map(str::to_owned).collect())
 }
 
 /// A number made of the start date that `ps` tells, which macOS notes once and never changes.
@@ -147,12 +139,12 @@ pub(super) fn keyboard() -> Keyboard {
 /// another pid namespace, as in many containers. rustix cannot express that 0 and panics.
 #[cfg(target_os = "linux")]
 pub(super) fn session_leader_pid() -> Option<u32> {
-    stat_fields("self")?.get(3)?.parse().ok().filter(|session| *session != 0)
+    super::proc::fields("self")?.get(3)?.parse().ok().filter(|session| *session != 0)
 }
 
 #[cfg(target_os = "linux")]
 fn own_group_id() -> Option<Pid> {
-    pid(stat_fields("self")?.get(2)?.parse().ok()?)
+    pid(super::proc::fields("self")?.get(2)?.parse().ok()?)
 }
 
 /// There are no pid namespaces.
@@ -202,6 +194,30 @@ pub(super) fn free_bytes(path: &Path) -> Option<u64> {
     let found = rustix::fs::statvfs(path).ok()?;
     found.f_bavail.checked_mul(found.f_frsize)
 }
+
+pub(super) fn file_number(metadata: &Metadata) -> u64 {
+    metadata.ino()
+}
+
+/// Drops the pages of our program's code that are mapped: those still needed come back from the page cache
+/// at once, and those of the start never do.
+#[cfg(target_os = "linux")]
+pub(super) fn return_unused_memory() {
+    let maps = std::fs::read_to_string("/proc/self/maps").unwrap_or_default();
+    let code = maps.lines().filter(|line| line.split(' ').nth(1) == Some("r-xp") && line.contains('/'));
+    for line in code {
+        let range = line.split(' ').next().and_then(|range| range.split_once('-'));
+        let Some((start, end)) = range else { continue };
+        let parsed = (usize::from_str_radix(start, 16), usize::from_str_radix(end, 16));
+        let (Ok(start), Ok(end)) = parsed else { continue };
+        // SAFETY: this is a private mapping of a file that is executable and was never writable, so every
+        // page of it is what is in the file, and is read from there again when it is needed.
+        unsafe { libc::madvise(start as *mut libc::c_void, end - start, libc::MADV_DONTNEED) };
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+pub(super) fn return_unused_memory() {}
 
 pub(super) fn connect_socket(path: &Path, limit: Duration) -> io::Result<(Box<dyn Stream>, Option<u32>)> {
     let stream = UnixStream::connect(path)?;

@@ -8,6 +8,7 @@ use super::findings::{self, Weight};
 use super::{Basis, Render, Report, Saved, Verdict, escape, text};
 use crate::environment::{Clues, Job};
 use crate::error::Lines;
+use crate::incident::Incident;
 use crate::outcome::{CommandEnd, Overhead};
 use crate::state::BundleTraffic;
 use crate::stats::{Sample, Statistics, Stats, Trend, Units};
@@ -43,7 +44,7 @@ struct Document<'a> {
     saved: &'a Option<Saved>,
     overhead: &'a Overhead,
     min_hit_rate_percent: Option<f64>,
-    incidents: &'a [String],
+    incidents: &'a [Incident],
     troubles: &'a [Lines],
     command: &'a Option<CommandEnd>,
     job: &'a Option<Job>,

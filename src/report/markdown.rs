@@ -8,6 +8,7 @@ use super::phrase::{Align, Phrase, Span, Table};
 use super::verdict::Verdict;
 use super::{Format, Render, Report, SUMMARY_LIMIT_BYTES};
 use crate::error::Lines;
+use crate::incident::Incident;
 
 /// The most characters of foreign words in a line, and in a table cell.
 const LINE_CHARS: usize = 500;
@@ -190,11 +191,11 @@ fn more(rows: usize, limit_rows: usize) -> String {
     }
 }
 
-fn incidents(incidents: &[String], limit_rows: usize) -> String {
+fn incidents(incidents: &[Incident], limit_rows: usize) -> String {
     let shown: String = incidents
         .iter()
         .take(limit_rows)
-        .map(|words| format!("- {}\n", code_span(words, LINE_CHARS)))
+        .map(|incident| format!("- {}\n", code_span(&incident.to_string(), LINE_CHARS)))
         .collect();
     format!("**Incidents**\n\n{shown}{}", more(incidents.len(), limit_rows))
 }

@@ -32,6 +32,7 @@ pub use verdict::{Basis, Verdict};
 
 use crate::environment::{Clues, Job};
 use crate::error::Lines;
+use crate::incident::Incident;
 use crate::outcome::{CommandEnd, Overhead};
 use crate::state::BundleTraffic;
 use crate::stats::{Sample, Statistics, Trend, Units};
@@ -69,8 +70,8 @@ pub struct Report {
     pub overhead: Overhead,
     /// `min-hit-rate`, 0..=100.
     pub min_hit_rate_percent: Option<f64>,
-    /// What befell the server, one line each.
-    pub incidents: Vec<String>,
+    /// What befell the servers: when, what, why, and what it cost.
+    pub incidents: Vec<Incident>,
     /// Troubles of this phase, as told in the log.
     pub troubles: Vec<Lines>,
     /// How the command of `run` ended.

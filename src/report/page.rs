@@ -6,6 +6,7 @@ use super::phrase::{Phrase, Table};
 use super::timeline::Timeline;
 use super::{Report, reasons, units, verdict};
 use crate::error::Lines;
+use crate::incident::Incident;
 
 /// The parts of a report as Markdown and text show them.
 pub(super) struct Page<'a> {
@@ -28,7 +29,7 @@ pub(super) struct Page<'a> {
     /// How the time saved was estimated, or why it was not.
     pub(super) estimate: Option<Vec<String>>,
     /// What befell the server; words we did not write.
-    pub(super) incidents: &'a [String],
+    pub(super) incidents: &'a [Incident],
     /// Troubles of this phase; their words may hold some that we did not write.
     pub(super) troubles: &'a [Lines],
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::{Report, SCHEMA_VERSION, Saved};
 use crate::environment::Job;
 use crate::error::Lines;
+use crate::incident::Incident;
 use crate::outcome::{CommandEnd, Overhead};
 use crate::stats::Averages;
 use crate::stats::{Counts, Missed, Place, Repeated, Run, Sample, Statistics, Stats, Trend, Units};
@@ -115,7 +116,15 @@ fn write_and_read_errors() -> Report {
     };
     Report {
         storage: Some("Azure Blob Storage, container ci-cache".into()),
-        incidents: vec!["server killed by signal 9 at 14:03:11, started again within 0.4 s".into()],
+        incidents: vec![Incident {
+            at_unix_ms: 1_763_820_191_000,
+            what: "the server (pid 4711) was killed by signal 9".into(),
+            why: Some(
+                "as the kernel does when memory runs out; it had 3,812 MiB resident at the last sample"
+                    .into(),
+            ),
+            cost: Some("a new one was ready after 0.4 s, up to 3 requests not counted".into()),
+        }],
         troubles: vec![Lines {
             what: "the summary file `/tmp/summary.md` cannot be written".into(),
             cause: "No space left on device (os error 28)".into(),
@@ -244,7 +253,7 @@ fn hostile() -> Report {
         }),
         job: Some(Job { name: words(), branch: words(), workspace: words(), ..Job::default() }),
         storage: Some(words()),
-        incidents: vec![words(), "x".repeat(2_000)],
+        incidents: vec![incident(words()), incident("x".repeat(2_000))],
         troubles: vec![Lines { what: words(), cause: "```\n```".into(), help: words() }],
         command: Some(CommandEnd { command: words(), code: 137, took_ms: 61_000 }),
         ..known(stats, None)
@@ -287,12 +296,20 @@ pub(super) fn all() -> Vec<(&'static str, Report)> {
             },
         ),
         ("server_lost_twice", {
-            let died = |pid: u32| {
-                format!("the server (pid {pid}) was killed by signal 9, as an out-of-memory killer does")
+            let died = |pid: u32, seconds: u64| Incident {
+                at_unix_ms: 1_763_820_191_000 + seconds * 1000,
+                what: format!("the server (pid {pid}) was killed by signal 9"),
+                why: Some("as the kernel does when memory runs out".into()),
+                cost: Some("a new one was ready after 0.1 s".into()),
             };
-            Report { incidents: vec![died(4711), died(4790)], ..known(mixed(), None) }
+            Report { incidents: vec![died(4711, 0), died(4790, 71)], ..known(mixed(), None) }
         }),
         ("ten_million_requests", huge()),
         ("hostile", hostile()),
     ]
+}
+
+/// Something that befell the server, all in these words.
+pub(super) fn incident(words: String) -> Incident {
+    Incident { at_unix_ms: 0, why: Some(words.clone()), cost: Some(words.clone()), what: words }
 }

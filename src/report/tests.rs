@@ -181,7 +181,7 @@ fn a_summary_above_the_limit_is_cut_and_stays_whole() {
     let lines = Lines { what: long.clone(), cause: long.clone(), help: long.clone() };
     let troubles = Report {
         troubles: vec![lines; 1_000],
-        incidents: vec![long; 1_000],
+        incidents: vec![samples::incident(long); 1_000],
         ..known(Stats { hits: reasons(2_000, 1), not_cached: reasons(2_000, 1), ..samples::mixed() }, None)
     };
     let markdown = Format::Markdown.renderer().render(&troubles);
@@ -246,7 +246,7 @@ proptest! {
             ..samples::mixed()
         }, None);
         report.storage = Some(words[6].clone());
-        report.incidents = vec![words[7].clone()];
+        report.incidents = vec![samples::incident(words[7].clone())];
         report.troubles = vec![Lines { what: words[8].clone(), cause: words[0].clone(), help: words[1].clone() }];
         report.command = Some(super::CommandEnd { command: words[2].clone(), code, took_ms: 5 });
         assert_harmless(&report);

@@ -8,6 +8,7 @@ use super::page::Page;
 use super::phrase::{Align, Phrase, Span, Table};
 use super::{Render, Report, Verdict};
 use crate::error::Lines;
+use crate::incident::Incident;
 
 /// The widest line, in characters.
 const WIDTH: usize = 100;
@@ -102,11 +103,11 @@ fn facts(page: &Page<'_>) -> Vec<String> {
     rows.collect()
 }
 
-fn incidents(incidents: &[String]) -> Vec<String> {
+fn incidents(incidents: &[Incident]) -> Vec<String> {
     let mut lines: Vec<String> = incidents
         .iter()
         .take(ROWS)
-        .flat_map(|words| wrapped("incident: ", &logged(words, FOREIGN_CHARS)))
+        .flat_map(|words| wrapped("incident: ", &logged(&words.to_string(), FOREIGN_CHARS)))
         .collect();
     lines.extend(left_out(incidents.len(), ROWS));
     lines

@@ -4,14 +4,17 @@
 //! never reads the process environment: variables are handed in.
 
 mod digests;
+mod directory;
 mod install;
 mod locate;
 mod log;
 mod memory;
 mod probe;
 mod startup;
+pub mod wire;
 
 pub use digests::Digests;
+pub use directory::try_cache_directory;
 pub use install::{Installed, Order, Progress, Silent, Terminal, install, proxy};
 pub use locate::{in_tool_cache, on_path, tool_cache_program};
 pub use log::read_units;

@@ -3,16 +3,26 @@
 //! The server's parent is `sccache-step supervise` ([`supervise`]), or, for the library's manager, the
 //! program itself. We stop only a server whose pid and start time match what we wrote down.
 
+mod account;
 mod ask;
+mod chronicle;
 mod connection;
 pub mod history;
+mod keeper;
 mod launch;
 pub mod order;
+mod relay;
+mod restarts;
+mod sampler;
 mod stop;
 pub mod supervise;
 mod supervised;
 
-pub use ask::statistics;
+pub use account::{Account, Record};
+pub use ask::{Told, ask, drain, statistics};
+pub use connection::statistics_at;
 pub use launch::{Launched, launch};
-pub use stop::{Manner, Stopped, mark_requested, stop, stop_supervisor};
+pub use stop::{
+    AllStopped, Manner, Severity, Stopped, mark_requested, remove_sockets, stop, stop_all, stop_supervisor,
+};
 pub use supervised::{Supervised, start};

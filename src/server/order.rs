@@ -23,10 +23,16 @@ pub struct Order {
     pub sccache: PathBuf,
     /// The server's whole environment.
     pub variables: Vec<(String, String)>,
-    /// Where it listens; port 0 lets it choose.
+    /// Its storage in the user's words.
+    pub storage: String,
+    /// What serves the job while that storage cannot be reached.
+    pub fallback: Option<Fallback>,
+    /// Where the job finds it; port 0 leaves the choice to the system.
     pub address: Address,
     /// Its log.
     pub log: PathBuf,
+    /// The state file, which our starter is about to write.
+    pub state: PathBuf,
     /// For the history and the marks of a stop.
     pub run_dir: PathBuf,
     /// For the socket on which it tells that it is ready.
@@ -45,6 +51,17 @@ impl Order {
     }
 }
 
+/// The same server with its cache on local disk. No `Debug`, as for [`Order`].
+#[derive(Clone, Serialize, Deserialize)]
+pub struct Fallback {
+    /// The server's whole environment.
+    pub variables: Vec<(String, String)>,
+    /// Its storage in the user's words.
+    pub storage: String,
+    /// Its cache directory, which may not exist yet.
+    pub directory: PathBuf,
+}
+
 /// How a start ended.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -53,8 +70,10 @@ pub enum Answer {
     Ready {
         /// The server process.
         server: ProcessIdentity,
-        /// Where it listens.
+        /// Where the job finds it.
         address: Address,
+        /// Why the storage asked for cannot be used, when another one took its place.
+        instead: Option<Instead>,
     },
     /// It is not, for this reason, in the server's own words.
     Failed {
@@ -63,6 +82,17 @@ pub enum Answer {
     },
     /// It was not ready in time.
     TimedOut,
+}
+
+/// The storage that took another one's place.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Instead {
+    /// In the user's words.
+    pub storage: String,
+    /// Its cache directory.
+    pub directory: PathBuf,
+    /// Why, in the server's own words.
+    pub reason: String,
 }
 
 /// The last line of a log that says something, at most 300 characters of it.

@@ -5,10 +5,11 @@ use std::time::{Duration, Instant};
 
 use anyhow::anyhow;
 
+use super::account::Account;
 use super::connection::request_shutdown;
 use crate::error::Error;
 use crate::process::{self, Urgency};
-use crate::state::{Address, ProcessIdentity};
+use crate::state::{Address, ProcessIdentity, ServerState};
 
 /// How a server came to its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,7 +57,12 @@ pub fn stop(server: ProcessIdentity, address: &Address, timeout: Duration) -> Re
     if asked.is_ok() && wait_politely(server, timeout.saturating_sub(began.elapsed())) {
         return done(Manner::Politely);
     }
+    // A stopped process hears nothing but SIGKILL.
+    let is_stopped = process::usage(server).is_some_and(|usage| usage.is_stopped);
     for (urgency, manner) in [(Urgency::Terminate, Manner::Terminated), (Urgency::Kill, Manner::Killed)] {
+        if urgency == Urgency::Terminate && is_stopped {
+            continue;
+        }
         process::end(server, urgency);
         if process::wait_for_exit(server, SIGNAL_LIMIT) {
             return done(manner);
@@ -99,6 +105,88 @@ pub fn stop_supervisor(supervisor: ProcessIdentity) -> Result<(), Error> {
     }
     let source = anyhow!("it survived SIGKILL for {} s", SIGNAL_LIMIT.as_secs());
     Err(Error::StopFailed { pid: supervisor.pid, source })
+}
+
+/// How much a line about an end matters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Severity {
+    /// As it should be.
+    Notice,
+    /// For the report.
+    Incident,
+}
+
+/// What came of [`stop_all`].
+#[derive(Debug)]
+pub struct AllStopped {
+    /// One line for each process that was ended.
+    pub lines: Vec<(String, Severity)>,
+    /// The first one that could not be.
+    pub result: Result<(), Error>,
+}
+
+/// Stops all servers of a job and their supervisor, and whatever server its clients started when nobody of
+/// ours was there any more. `program` is the sccache in use, `state_path` what those servers are marked with.
+#[must_use]
+pub fn stop_all(
+    server: &ServerState,
+    program: Option<&Path>,
+    state_path: &Path,
+    timeout: Duration,
+) -> AllStopped {
+    let mut lines = Vec::new();
+    let mut result = Ok(());
+    // Without the mark the supervisor would start another one; the directory may have been removed.
+    let _ = mark_requested(&server.run_dir);
+    let account = Account::read(&server.run_dir);
+    let newest = account.servers.last();
+    let (identity, listens) =
+        newest.map_or((server.server, &server.address), |record| (record.server, &record.listens));
+    let mut end = |identity: ProcessIdentity, listens: &Address, timeout| {
+        let manner = match stop(identity, listens, timeout) {
+            Ok(stopped) => stopped.manner,
+            Err(error) => {
+                if result.is_ok() {
+                    result = Err(error);
+                }
+                return;
+            }
+        };
+        let (words, severity) = match manner {
+            Manner::Gone => ("was gone", Severity::Notice),
+            Manner::Politely => ("has stopped", Severity::Notice),
+            Manner::Terminated => ("had to be terminated", Severity::Incident),
+            Manner::Killed => ("had to be killed", Severity::Incident),
+        };
+        lines.push((format!("the sccache server (pid {}) {words}", identity.pid), severity));
+    };
+    end(identity, listens, timeout);
+    let supervisor = stop_supervisor(server.supervisor);
+    // A server that the supervisor was just starting, and one that was being replaced.
+    let left = Account::read(&server.run_dir).servers.into_iter().rev();
+    for record in left.filter(|record| process::is_alive(record.server)) {
+        end(record.server, &record.listens, timeout);
+    }
+    let name = program.and_then(Path::file_name).and_then(|name| name.to_str()).unwrap_or("sccache");
+    let mark = state_path.to_string_lossy();
+    for stranger in process::marked("SCCACHE_STEP_STATE", &mark, name) {
+        // Nobody compiles any more, so nobody is harmed when it ends at once.
+        end(stranger, &server.address, Duration::ZERO);
+    }
+    AllStopped { lines, result: result.and(supervisor) }
+}
+
+/// Removes the sockets of ended servers: one that outlives its server only misleads.
+pub fn remove_sockets(directory: &Path) {
+    let Ok(entries) = std::fs::read_dir(directory) else { return };
+    for entry in entries.filter_map(Result::ok) {
+        let name = entry.file_name();
+        let is_numbered = name.to_str().is_some_and(|name| name.bytes().all(|byte| byte.is_ascii_digit()));
+        if is_numbered || ["s", "s.n", "n"].iter().any(|ours| name == *ours) {
+            // It is a few bytes in a temporary directory.
+            let _ = std::fs::remove_file(entry.path());
+        }
+    }
 }
 
 /// Leaves the mark by which the supervisor knows that the coming end of its server is wanted.

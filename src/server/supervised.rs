@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, anyhow};
 
-use super::order::{Answer, HAND_OVER, Order, failure};
+use super::order::{Answer, HAND_OVER, Instead, Order, failure};
 use crate::error::Error;
 use crate::process;
 use crate::state::{Address, ProcessIdentity};
@@ -22,8 +22,10 @@ pub struct Supervised {
     pub server: ProcessIdentity,
     /// Its supervisor.
     pub supervisor: ProcessIdentity,
-    /// Where it listens.
+    /// Where the job finds it.
     pub address: Address,
+    /// The storage that took the place of the one asked for.
+    pub instead: Option<Instead>,
     // Its end tells the supervisor that we are gone.
     leash: ChildStdin,
     // Kept so that the supervisor, where it ends before us, is reaped and not a zombie.
@@ -69,7 +71,8 @@ pub fn start(program: &Path, order: &Order) -> Result<Supervised, Error> {
     // A supervisor that died before it read its order says so by its missing answer.
     let _ = leash.write_all(&sent).and_then(|()| leash.flush());
     // The supervisor keeps the time limit; this one only covers a supervisor that hangs.
-    let limit = order.startup_timeout() + Duration::from_secs(5);
+    let tries = if order.fallback.is_some() { 3 } else { 1 };
+    let limit = order.startup_timeout() * tries + Duration::from_secs(5);
     let began = Instant::now();
     let line = loop {
         match answers.recv_timeout(Duration::from_millis(20)) {
@@ -88,8 +91,8 @@ pub fn start(program: &Path, order: &Order) -> Result<Supervised, Error> {
     };
     let answer = serde_json::from_str::<Answer>(&line);
     match (answer, identity) {
-        (Ok(Answer::Ready { server, address }), Some(supervisor)) => {
-            Ok(Supervised { server, supervisor, address, leash, child })
+        (Ok(Answer::Ready { server, address, instead }), Some(supervisor)) => {
+            Ok(Supervised { server, supervisor, address, instead, leash, child })
         }
         (Ok(answer), _) => {
             abandon(leash, &mut child);

@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::Context;
 use serde::Deserialize;
 
-use super::{Counts, Stats, location, sum};
+use super::{Counts, Level, Stats, location, sum};
 
 #[derive(Deserialize)]
 struct Answer {
@@ -59,6 +59,7 @@ struct Rest {
     not_cached: Counts,
     dist_compiles: Counts,
     dist_errors: u64,
+    multi_level: Option<Vec<Level>>,
 }
 
 /// `adv_counts`, the same by compiler, is not read.
@@ -99,6 +100,7 @@ impl Stats {
             not_cached: rest.not_cached,
             dist_compiles: rest.dist_compiles,
             dist_errors: rest.dist_errors,
+            levels: rest.multi_level.unwrap_or_default(),
             cache_location: location::without_credentials(&answer.cache_location.unwrap_or_default()),
             cache_size_bytes: answer.cache_size,
             max_cache_size_bytes: answer.max_cache_size,

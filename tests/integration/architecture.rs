@@ -11,7 +11,7 @@ use crate::support::tools::repository;
 
 /// The rooms, a layer a line. A room of the values and of the decisions imports only rooms written before it.
 const VALUES: &[&str] =
-    &["secret", "version", "installer", "error", "exports", "stats", "state", "environment"];
+    &["secret", "version", "installer", "incident", "error", "exports", "stats", "state", "environment"];
 const DECISIONS: &[&str] = &["inputs", "backend", "plan", "outcome", "report"];
 const HANDS: &[(&str, &[&str])] = &[
     ("process", &[]),

@@ -50,12 +50,16 @@ fn a_wrong_key_is_told_in_the_servers_own_words() {
     let world = World::new();
     let azurite = Azurite::start(&world, "objects");
     let wrong = "d3Jvbmcta2V5LXBsYW50ZWQ=";
-    for (fail_fast, code) in [("false", 0), ("true", 1)] {
+    for (fail_fast, code) in [("true", 1), ("false", 0)] {
         let step = world.step(&["pre", "--shell", "sh"]).env("SCCACHE_STEP_SCCACHE", sccache(ANY));
         let step =
             azure(step, &azurite.connection_string_with(wrong)).env("SCCACHE_STEP_STATE", world.state_path());
         let finished = step.env("SCCACHE_STEP_FAIL_FAST", fail_fast).run().expect(code);
-        assert!(finished.stderr.contains("the sccache server did not start\ncause: "), "{finished}");
+        let words = match code {
+            0 => "cannot be used: the server runs on local disk instead\ncause: ",
+            _ => "the sccache server did not start\ncause: ",
+        };
+        assert!(finished.stderr.contains(words), "{finished}");
         assert!(
             finished.stderr.contains("AuthorizationFailure") || finished.stderr.contains("403"),
             "{finished}"
@@ -64,8 +68,12 @@ fn a_wrong_key_is_told_in_the_servers_own_words() {
             !finished.to_string().contains("wrong-key") && !finished.to_string().contains(wrong),
             "{finished}"
         );
-        assert_eq!(finished.stdout, if code == 0 { "" } else { "(exit 1)\n" });
+        assert_eq!(finished.stdout == "(exit 1)\n", code == 1, "{finished}");
     }
+    let report = world.step(&["post", "--format", "json"]).env("SCCACHE_STEP_STATE", world.state_path());
+    let report = report.run().expect(0).json();
+    assert_eq!(report["storage"], "local disk", "{report:#}");
+    assert!(report["incidents"][0]["what"].as_str().unwrap().contains("could not be used"), "{report:#}");
     azurite.stop();
 }
 

@@ -2,21 +2,25 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::support::leftovers;
 use crate::support::step::Step;
 use crate::support::tools::ANY;
 use crate::support::world::World;
 
-/// Every file below a directory: its time of change, size and kind.
+/// Every file below a directory: its time of change and size. Of the history only that it is there: the
+/// supervisor writes it all the time.
 pub fn tree(root: &Path) -> BTreeMap<PathBuf, (SystemTime, u64)> {
     let mut found = BTreeMap::new();
     let mut open = vec![root.to_owned()];
     while let Some(directory) = open.pop() {
         for entry in std::fs::read_dir(&directory).unwrap().map(Result::unwrap) {
             let metadata = entry.path().symlink_metadata().unwrap();
-            found.insert(entry.path(), (metadata.modified().unwrap(), metadata.len()));
+            let is_history = entry.file_name() == "history.jsonl";
+            let told =
+                if is_history { (UNIX_EPOCH, 0) } else { (metadata.modified().unwrap(), metadata.len()) };
+            found.insert(entry.path(), told);
             if metadata.is_dir() {
                 open.push(entry.path());
             }

@@ -65,6 +65,12 @@ fn all() -> Vec<Error> {
             last_line: Some("checking".into()),
             log: log(),
         },
+        Error::StorageReplaced {
+            storage: "Redis at 10.0.0.7".into(),
+            instead: "local disk".into(),
+            reason: "cache storage failed to read: connection refused".into(),
+        },
+        Error::WritesLost { lost: 3, limit: Duration::from_secs(30) },
         Error::ServerRunning { pid: 7 },
         Error::SupervisorLost { source: anyhow!("it ended without an answer") },
         Error::ServerLost { how: "the server (pid 7) was killed by signal 9".into(), log: log() },
@@ -162,6 +168,12 @@ fn every_error_tells_what_why_and_what_to_do() {
     ServerStartTimeout (1): the sccache server was not ready within 1.5 s
     cause: its log ends with `checking`
     help:  see its log `/tmp/step/server.log`, or raise `startup-timeout`
+    StorageReplaced (1): the storage (Redis at 10.0.0.7) cannot be used: the server runs on local disk instead
+    cause: cache storage failed to read: connection refused
+    help:  the job goes on with a local cache; check the storage's address and credentials
+    WritesLost (1): up to 3 cache writes are lost
+    cause: they were still going on in the background after 30 s
+    help:  raise `drain-timeout`; a read-only level of a chain looks the same and loses nothing
     ServerRunning (1): the sccache server is already running (pid 7)
     cause: this manager started it before and has not stopped it
     help:  use it, or call `stop` first
@@ -247,6 +259,8 @@ fn every_error_is_one_annotation_on_github() {
     ::warning title=sccache-step::the cache directory `/tmp/step` cannot be used%0Acause: permission denied (os error 13)%0Ahelp:  make it writable for this user, or choose another cache directory
     ::warning title=sccache-step::the sccache server did not start%0Acause: cache storage failed to read%0Ahelp:  see its log `/tmp/step/server.log`; the build goes on without a cache unless `fail-fast` is on
     ::warning title=sccache-step::the sccache server was not ready within 1.5 s%0Acause: its log ends with `checking`%0Ahelp:  see its log `/tmp/step/server.log`, or raise `startup-timeout`
+    ::warning title=sccache-step::the storage (Redis at 10.0.0.7) cannot be used: the server runs on local disk instead%0Acause: cache storage failed to read: connection refused%0Ahelp:  the job goes on with a local cache; check the storage's address and credentials
+    ::warning title=sccache-step::up to 3 cache writes are lost%0Acause: they were still going on in the background after 30 s%0Ahelp:  raise `drain-timeout`; a read-only level of a chain looks the same and loses nothing
     ::warning title=sccache-step::the sccache server is already running (pid 7)%0Acause: this manager started it before and has not stopped it%0Ahelp:  use it, or call `stop` first
     ::warning title=sccache-step::the supervisor of the sccache server failed%0Acause: it ended without an answer%0Ahelp:  look at the space and the permissions of the temporary directory; report this if it happens again
     ::warning title=sccache-step::the sccache server was lost before the end of the job%0Acause: the server (pid 7) was killed by signal 9%0Ahelp:  see its log `/tmp/step/server.log`; a server that was killed may have needed more memory

@@ -166,6 +166,15 @@ fn a_killed_run_takes_its_server_with_it() {
     running.finish();
 }
 
+/// Waits until `post` has a connection to the server: its third socket, after the pair that signals come in by.
+fn until_it_asks(pid: u32) {
+    until("`post` asking for the statistics", || {
+        let open = std::fs::read_dir(format!("/proc/{pid}/fd")).ok()?;
+        let targets = open.filter_map(|entry| std::fs::read_link(entry.ok()?.path()).ok());
+        (targets.filter(|target| target.to_string_lossy().starts_with("socket:")).count() > 2).then_some(())
+    });
+}
+
 #[test]
 fn a_signal_during_post_does_not_keep_it_from_its_work() {
     for (signal, code) in SIGNALS {
@@ -175,12 +184,7 @@ fn a_signal_during_post_does_not_keep_it_from_its_work() {
         // Frozen, so that `post` is still at work when the signal comes.
         leftovers::kill(server, Signal::STOP);
         let running = world.real(ANY, &["post"]).start();
-        until("`post` asking for the statistics", || {
-            leftovers::of(world.root())
-                .iter()
-                .any(|found| found.arguments.contains("--show-stats"))
-                .then_some(())
-        });
+        until_it_asks(running.pid());
         running.signal(signal);
         leftovers::kill(server, Signal::CONT);
         let finished = running.finish().expect(code);
@@ -196,9 +200,7 @@ fn a_cancelled_post_does_not_wait_long_for_a_frozen_server() {
     world.real(ANY, &["pre", "--stop-timeout", "60s"]).run().expect(0);
     leftovers::kill(world.server_pid(), Signal::STOP);
     let running = world.real(ANY, &["post"]).start();
-    until("`post` asking for the statistics", || {
-        leftovers::of(world.root()).iter().any(|found| found.arguments.contains("--show-stats")).then_some(())
-    });
+    until_it_asks(running.pid());
     running.signal(Signal::TERM);
     let began = std::time::Instant::now();
     let finished = running.finish().expect(143);

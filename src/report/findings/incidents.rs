@@ -14,7 +14,7 @@ fn find(report: &Report) -> Vec<Finding> {
         id: "server-incident",
         weight: Weight::Problem,
         what: counted(listed, "incident").into(),
-        why: Phrase::from("the first: ").then_foreign(first),
+        why: Phrase::from("the first: ").then_foreign(first.to_string()),
         remedy: "see all of them below; a server that is killed wants more memory or fewer compilers at once"
             .into(),
     }]

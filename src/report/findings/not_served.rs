@@ -33,7 +33,7 @@ fn find(report: &Report) -> Vec<Finding> {
             let remedy = "give the job more memory if it was killed; else see the end of the server's log";
             problem("server-lost", "the server was lost", why, remedy)
         }
-        (Statistics::Unanswered { how }, _) => problem(
+        (Statistics::Unanswered { how, .. }, _) => problem(
             "no-answer",
             "the server did not tell what it did",
             Phrase::from("it was alive, and: ").then_foreign(how),

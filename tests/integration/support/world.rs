@@ -67,6 +67,17 @@ impl World {
         u32::try_from(self.state()["server"]["supervisor"]["pid"].as_u64().unwrap()).unwrap()
     }
 
+    /// The server that gets the requests now, as the history tells.
+    pub fn current_server(&self) -> Option<u32> {
+        self.account().current().map(|record| record.server.pid)
+    }
+
+    /// What the history tells.
+    pub fn account(&self) -> sccache_step::server::Account {
+        let run_dir = self.state()["server"]["run_dir"].as_str().unwrap().to_owned();
+        sccache_step::server::Account::read(Path::new(&run_dir))
+    }
+
     /// Fails when a process of this world is still there after `limit`.
     pub fn nothing_runs_within(&self, limit: Duration) {
         let left = leftovers::gone(self.root(), limit);
@@ -90,6 +101,9 @@ impl World {
             (r"127\.0\.0\.1:[0-9]+", "127.0.0.1:[port]"),
             (r"[0-9]+ ms (before|after) ", "[time] $1 "),
             (r"user 0", "user [us]"),
+            (r"[0-9]{2}:[0-9]{2}:[0-9]{2} UTC", "[clock] UTC"),
+            (r"[0-9]+ m?s compiling, [0-9]+ m?s writing", "[time] compiling, [time] writing"),
+            (r"[0-9.]+ (K|M|G)?i?B of ", "[size] of "),
         ];
         rules.iter().fold(text, |text, (pattern, with)| {
             Regex::new(pattern).unwrap().replace_all(&text, *with).into_owned()
