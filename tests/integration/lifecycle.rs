@@ -157,11 +157,12 @@ fn post_reports_a_lost_server() {
       help:  see all of them below; a server that is killed wants more memory or fewer compilers at once
     warning: 1 trouble [trouble] the first: the sccache server was lost before the end of the job
       help:  each is told below with its cause and its help
-    note:    nothing came from the cache [first-run] 1 unit missed, as is normal for a first run only
-      help:  keep the cache for the next job, and compare
 
     language  hits  misses  hit rate  errors
     C/C++        0       1       0 %       0
+
+    note:    nothing came from the cache [first-run] 1 unit missed, as is normal for a first run only
+      help:  keep the cache for the next job, and compare
 
     storage           local disk
     cache location    Local disk: "[root]/cache"
@@ -196,11 +197,12 @@ fn post_reports_a_lost_server() {
       help:  see all of them below; a server that is killed wants more memory or fewer compilers at once
     warning: 1 trouble [trouble] the first: the sccache server was lost before the end of the job
       help:  each is told below with its cause and its help
-    note:    nothing came from the cache [first-run] 1 unit missed, as is normal for a first run only
-      help:  keep the cache for the next job, and compare
 
     language  hits  misses  hit rate  errors
     C/C++        0       1       0 %       0
+
+    note:    nothing came from the cache [first-run] 1 unit missed, as is normal for a first run only
+      help:  keep the cache for the next job, and compare
 
     storage           local disk
     cache location    Local disk: "[root]/cache"
