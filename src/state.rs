@@ -37,6 +37,15 @@ impl Address {
             Self::Port(port) => ("SCCACHE_SERVER_PORT", port.to_string()),
         }
     }
+
+    /// The socket's path, if this is one.
+    #[must_use]
+    pub fn socket(&self) -> Option<&Path> {
+        match self {
+            Self::Socket(path) => Some(path),
+            Self::Port(_) => None,
+        }
+    }
 }
 
 impl std::fmt::Display for Address {

@@ -274,6 +274,25 @@ pub fn file_number(path: &Path) -> Option<u64> {
     std::fs::symlink_metadata(path).ok().map(|metadata| system::file_number(&metadata))
 }
 
+/// A socket's file, held so that its listener can be reached when the path is taken away.
+#[derive(Debug)]
+pub struct Anchor(system::Anchor);
+
+impl Anchor {
+    /// Holds the file at this path. `None` without one, and where the system has nothing of the kind: it is
+    /// Linux that leads from a process's descriptor to the file.
+    #[must_use]
+    pub fn hold(path: &Path) -> Option<Self> {
+        system::Anchor::hold(path).map(Self)
+    }
+
+    /// Another path to the same file, for as long as this is held.
+    #[must_use]
+    pub fn path(&self) -> std::path::PathBuf {
+        self.0.path()
+    }
+}
+
 /// Gives memory back that only the start of this process needed. Does nothing but on Linux.
 pub fn return_unused_memory() {
     system::return_unused_memory();

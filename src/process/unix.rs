@@ -199,6 +199,27 @@ pub(super) fn file_number(metadata: &Metadata) -> u64 {
     metadata.ino()
 }
 
+#[derive(Debug)]
+pub(super) struct Anchor(std::os::fd::OwnedFd);
+
+impl Anchor {
+    #[cfg(target_os = "linux")]
+    pub(super) fn hold(path: &Path) -> Option<Self> {
+        use rustix::fs::{Mode, OFlags, open};
+        open(path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty()).ok().map(Self)
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    pub(super) fn hold(_path: &Path) -> Option<Self> {
+        None
+    }
+
+    pub(super) fn path(&self) -> std::path::PathBuf {
+        use std::os::fd::AsRawFd as _;
+        format!("/proc/{}/fd/{}", std::process::id(), self.0.as_raw_fd()).into()
+    }
+}
+
 /// Drops the pages of our program's code that are mapped: those still needed come back from the page cache
 /// at once, and those of the start never do.
 #[cfg(target_os = "linux")]

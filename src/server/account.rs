@@ -62,6 +62,12 @@ impl Account {
                 self.lost = None;
                 self.servers.push(Record { server, listens, storage, stats: None, has_ended: false });
             }
+            Event::Moved { server, listens } => {
+                let record = self.servers.iter_mut().find(|record| record.server == server);
+                if let Some(record) = record {
+                    record.listens = listens;
+                }
+            }
             Event::Sampled { pid, stats, rss_bytes, cpu_ms } => {
                 if let Some(record) = self.newest(pid) {
                     record.stats = Some(*stats);

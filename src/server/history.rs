@@ -36,6 +36,13 @@ pub enum Event {
         /// Its storage in the user's words.
         storage: String,
     },
+    /// A server is reached otherwise, because its own socket was taken away.
+    Moved {
+        /// The server process.
+        server: ProcessIdentity,
+        /// Where it can be reached now.
+        listens: Address,
+    },
     /// A server told its counters.
     Sampled {
         /// Its process id.

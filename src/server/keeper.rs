@@ -68,6 +68,8 @@ impl Outbox {
 struct Serving {
     identity: ProcessIdentity,
     listens: Address,
+    /// Leads to it when its path is taken away.
+    anchor: Option<process::Anchor>,
     ready_at: Duration,
     sampler: Sampler,
     /// Why we ended it ourselves, if we did.

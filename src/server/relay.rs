@@ -141,10 +141,7 @@ impl Relay {
     /// The socket's file, if the address is one.
     #[must_use]
     pub fn socket(&self) -> Option<&Path> {
-        match &self.address {
-            Address::Socket(path) => Some(path),
-            Address::Port(_) => None,
-        }
+        self.address.socket()
     }
 
     /// Serves whoever has something to say, and returns after `limit` at the latest.

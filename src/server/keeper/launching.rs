@@ -103,6 +103,7 @@ impl Keeper {
         let serving = Serving {
             identity,
             listens: listens.clone(),
+            anchor: listens.socket().and_then(process::Anchor::hold),
             ready_at: self.chronicle.elapsed(),
             sampler: Sampler::default(),
             condemned: None,

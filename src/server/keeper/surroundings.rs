@@ -8,8 +8,8 @@ use super::Keeper;
 use crate::process;
 use crate::server::history;
 use crate::server::order::Order;
-use crate::server::relay::Relay;
-use crate::state::ProcessIdentity;
+use crate::server::relay::{Relay, Target};
+use crate::state::{Address, ProcessIdentity};
 
 /// The longest life of a supervisor; no job runs longer.
 const TIME_LIMIT: Duration = Duration::from_secs(24 * 60 * 60);
@@ -90,6 +90,18 @@ impl Keeper {
         }
     }
 
+    /// A server whose own socket went with the directory goes on: what holds its file leads to it.
+    fn reach_server_otherwise(&mut self) {
+        let Some(serving) = &mut self.serving else { return };
+        let is_gone = serving.listens.socket().is_some_and(|path| !path.exists());
+        let Some(anchor) = serving.anchor.as_ref().filter(|_| is_gone) else { return };
+        let listens = Address::Socket(anchor.path());
+        serving.listens = listens.clone();
+        let server = serving.identity;
+        self.chronicle.note(history::Event::Moved { server, listens: listens.clone() });
+        self.relay.aim(Target::Server(listens));
+    }
+
     fn put_back(&mut self) -> anyhow::Result<()> {
         for directory in [&self.order.socket_dir, &self.order.run_dir] {
             if let Some(foreign) = process::create_private_directory(directory)? {
@@ -98,6 +110,7 @@ impl Keeper {
         }
         self.relay.rebind()?;
         self.chronicle.write_again()?;
+        self.reach_server_otherwise();
         if let Some(state) =
             self.surroundings.state.as_ref().filter(|_| !self.surroundings.state_path.exists())
         {
