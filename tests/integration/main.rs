@@ -17,6 +17,7 @@ mod doctor;
 mod dry_run;
 mod endings;
 mod errors;
+mod faults;
 mod findings;
 mod github;
 mod gitlab;

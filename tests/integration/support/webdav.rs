@@ -3,14 +3,19 @@
 use std::collections::HashMap;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{Shutdown, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-/// How the storage answers for objects; what sccache checks at its start always works.
+/// How the storage answers for objects; what sccache checks at its start works unless it is told not to.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Manner {
     /// The status of every write, when it is not to work.
     pub put: Option<u16>,
+    /// The same for the write with which sccache checks at its start whether it may.
+    pub put_check: Option<u16>,
+    /// How long a write takes.
+    pub put_delay: Duration,
     /// How long a read takes.
     pub get_delay: Duration,
 }
@@ -19,6 +24,8 @@ pub struct Manner {
 pub struct Webdav {
     port: u16,
     manner: Arc<Mutex<Manner>>,
+    objects: Arc<Objects>,
+    is_away: Arc<AtomicBool>,
 }
 
 impl Webdav {
@@ -27,14 +34,27 @@ impl Webdav {
         let port = listener.local_addr().unwrap().port();
         let manner = Arc::new(Mutex::new(Manner::default()));
         let objects = Arc::new(Mutex::new(HashMap::new()));
-        let shared = Arc::clone(&manner);
+        let is_away = Arc::new(AtomicBool::new(false));
+        let shared = (Arc::clone(&manner), Arc::clone(&objects), Arc::clone(&is_away));
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
-                let (manner, objects) = (Arc::clone(&shared), Arc::clone(&objects));
-                std::thread::spawn(move || serve(stream, &manner, &objects));
+                let (manner, objects, is_away) = shared.clone();
+                if !is_away.load(Ordering::SeqCst) {
+                    std::thread::spawn(move || serve(stream, &manner, &objects, &is_away));
+                }
             }
         });
-        Self { port, manner }
+        Self { port, manner, objects, is_away }
+    }
+
+    /// From now on every connection is closed without a word.
+    pub fn leave(&self) {
+        self.is_away.store(true, Ordering::SeqCst);
+    }
+
+    /// How many objects it holds, without what sccache checks at its start.
+    pub fn objects(&self) -> usize {
+        self.objects.lock().unwrap().keys().filter(|path| !path.ends_with(CHECK)).count()
     }
 
     pub fn url(&self) -> String {
@@ -48,15 +68,24 @@ impl Webdav {
 
 type Objects = Mutex<HashMap<String, Vec<u8>>>;
 
-fn serve(stream: TcpStream, manner: &Mutex<Manner>, objects: &Objects) {
+/// What sccache reads and writes at its start.
+const CHECK: &str = ".sccache_check";
+
+fn serve(stream: TcpStream, manner: &Mutex<Manner>, objects: &Objects, is_away: &AtomicBool) {
     let mut reader = BufReader::new(stream.try_clone().unwrap());
     while let Some((method, path, body)) = request(&mut reader) {
+        if is_away.load(Ordering::SeqCst) {
+            break;
+        }
         let manner = *manner.lock().unwrap();
-        let is_check = path.ends_with(".sccache_check");
+        let is_check = path.ends_with(CHECK);
         let (status, answer) = match method.as_str() {
-            "PUT" => match manner.put.filter(|_| !is_check) {
+            "PUT" => match if is_check { manner.put_check } else { manner.put } {
                 Some(status) => (status, Vec::new()),
                 None => {
+                    if !is_check {
+                        std::thread::sleep(manner.put_delay);
+                    }
                     objects.lock().unwrap().insert(path, body);
                     (201, Vec::new())
                 }

@@ -1,0 +1,85 @@
+//! Cancelled jobs: in `pre`, in the build, in `post`. GitHub's runner gives a cancelled step 7.5 s.
+
+use std::time::{Duration, Instant};
+
+use rustix::process::Signal;
+
+use super::Job;
+use crate::support::webdav::Webdav;
+use crate::support::{leftovers, until};
+
+const PATIENCE: Duration = Duration::from_secs(7);
+
+#[test]
+fn a_cancelled_pre() {
+    let job = Job::new();
+    let webdav = Webdav::start();
+    webdav.leave();
+    let step = job.phase(&["pre", "--wrap", "cc", "--shell", "sh", "--startup-timeout", "60s"]);
+    let step = step.without("SCCACHE_STEP_CACHE_DIR").env("SCCACHE_STEP_CACHE", "webdav");
+    let step = step.env("SCCACHE_STEP_WEBDAV_ENDPOINT", webdav.url());
+    let running = step.start();
+    until("a server that cannot start", || {
+        leftovers::of(job.world.root())
+            .iter()
+            .any(|found| found.arguments.contains("supervise"))
+            .then_some(())
+    });
+    running.signal(Signal::INT);
+    let began = Instant::now();
+    let finished = running.finish().expect(130);
+    assert!(began.elapsed() < PATIENCE, "{:?}", began.elapsed());
+    job.world.nothing_runs_within(Duration::from_millis(500));
+    assert!(!finished.stdout.contains("SCCACHE_SERVER_UDS"), "no address of a server: {finished}");
+    std::fs::write(job.world.path("work/exports"), "").unwrap();
+    let build = job.sources("unit", 2);
+    Job::is_right(job.counted(job.script(&build)).run(), 2);
+}
+
+#[test]
+fn a_cancelled_build_under_run() {
+    let job = Job::new();
+    let build = job.sources("unit", 8);
+    job.hold();
+    let run = ["run", "--wrap", "cc", "--format", "json", "--", "sh", "-c", &build];
+    let running = job.phase(&run).start();
+    job.await_compilations(1);
+    running.signal(Signal::TERM);
+    let began = Instant::now();
+    let finished = running.finish().expect(143);
+    assert!(began.elapsed() < PATIENCE, "{:?}: {finished}", began.elapsed());
+    // A compiler that was under way ends with its own work, and nothing else is left.
+    let left = leftovers::of(job.world.root());
+    assert!(
+        left.iter()
+            .all(|found| ["counted-cc", "sleep 0.02"].iter().any(|held| found.arguments.contains(held))),
+        "{left:#?}"
+    );
+    job.release();
+    job.world.nothing_runs_within(Duration::from_secs(2));
+    let report = crate::real::report_of_run(&finished);
+    assert!(report["statistics"]["stats"]["compile_requests"].as_u64() >= Some(1), "{report:#}");
+}
+
+#[test]
+fn a_cancelled_post() {
+    let job = Job::new();
+    job.pre(&["--stop-timeout", "60s"]);
+    job.build("unit", 3);
+    job.settle(3);
+    leftovers::kill(job.server(), Signal::STOP);
+    let running = job.phase(&["post", "--format", "json"]).start();
+    let asks = |pid: u32| {
+        let open = std::fs::read_dir(format!("/proc/{pid}/fd")).ok()?;
+        let targets = open.filter_map(|entry| std::fs::read_link(entry.ok()?.path()).ok());
+        // Its third socket, after the pair that signals come in by.
+        (targets.filter(|target| target.to_string_lossy().starts_with("socket:")).count() > 2).then_some(())
+    };
+    until("`post` asking for the statistics", || asks(running.pid()));
+    running.signal(Signal::TERM);
+    let began = Instant::now();
+    let finished = running.finish().expect(143);
+    assert!(began.elapsed() < PATIENCE, "{:?}: {finished}", began.elapsed());
+    job.world.nothing_runs_within(Duration::from_millis(500));
+    assert_eq!((finished.json()["misses"].as_u64(), job.compilations().len()), (Some(3), 3), "{finished}");
+}
