@@ -134,6 +134,7 @@ def faults(job, with_supervisor):
         "server terminated": lambda: kill(job.server(), signal.SIGTERM),
         "server stopped by a signal": lambda: kill(job.server(), signal.SIGSTOP),
         "server told to stop": stop,
+        "socket removed": lambda: os.unlink(job.state()["address"]["socket"]),
         "client killed": lambda: [kill(pid, signal.SIGKILL) for pid in clients()[:1]],
     }
 
