@@ -177,6 +177,10 @@ def soak(job, given):
         began = time.monotonic()
         builds += 1
         trouble = job.build(builds)
+        if given.supervisor and not pathlib.Path(f"/proc/{job.state()['supervisor']['pid']}").exists():
+            # The next build has a supervisor again.
+            job.call("post")
+            job.pre()
         if trouble is None:
             continue
         if any(began <= at <= time.monotonic() for at in client_killed) and "Killed" in trouble:
@@ -186,10 +190,6 @@ def soak(job, given):
             print(f"build {builds} failed: {trouble}", flush=True)
             if not given.supervisor:
                 break
-        if given.supervisor:
-            # The next one has a supervisor again.
-            job.call("post")
-            job.pre()
     over.set()
     thread.join()
     servers = {entry["server"]["pid"] for entry in job.history() if entry["event"] == "started"}
