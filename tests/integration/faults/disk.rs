@@ -34,7 +34,6 @@ fn a_cache_directory_that_is_full() {
     assert_eq!(finished.stdout, "4\n", "{finished}");
     assert_eq!((report["misses"].as_u64(), job.compilations().len()), (Some(4), 4), "{report:#}");
     assert_eq!(report["statistics"]["stats"]["write_errors"], 4, "{report:#}");
-    assert!(report["findings"].to_string().contains("4"), "{:#}", report["findings"]);
 }
 
 #[test]
