@@ -106,7 +106,7 @@ impl Work<'_> {
             watched: planned.watched,
         };
         let supervised = server::start(&self.environment.program, &order)?;
-        let (storage, cache_dir) = match supervised.instead.clone() {
+        let (storage, cache_dir) = match supervised.instead.as_deref().cloned() {
             None => (order.storage, planned.cache_dir),
             Some(Instead { storage: instead, directory, reason }) => {
                 let error =

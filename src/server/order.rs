@@ -73,7 +73,7 @@ pub enum Answer {
         /// Where the job finds it.
         address: Address,
         /// Why the storage asked for cannot be used, when another one took its place.
-        instead: Option<Instead>,
+        instead: Option<Box<Instead>>,
     },
     /// It is not, for this reason, in the server's own words.
     Failed {

@@ -25,7 +25,7 @@ pub struct Supervised {
     /// Where the job finds it.
     pub address: Address,
     /// The storage that took the place of the one asked for.
-    pub instead: Option<Instead>,
+    pub instead: Option<Box<Instead>>,
     // Its end tells the supervisor that we are gone.
     leash: ChildStdin,
     // Kept so that the supervisor, where it ends before us, is reaped and not a zombie.

@@ -119,7 +119,7 @@ impl Keeper {
         }
         self.has_answered = true;
         let address = self.relay.address().clone();
-        let ready = Answer::Ready { server: identity, address, instead: self.instead() };
+        let ready = Answer::Ready { server: identity, address, instead: self.instead().map(Box::new) };
         if tell(&ready).is_err() {
             // Nobody is there to hand it over to.
             process::cancellation().cancel();
