@@ -1,7 +1,7 @@
 //! The parent of the job's servers: the body of the hidden command `sccache-step supervise`.
 //!
-//! Runs in a session of its own, holds the address that the job knows ([`relay`](super::relay)), and keeps a
-//! server behind it ([`keeper`](super::keeper)). It ends when it is told to, when its starter goes away
+//! Runs in a session of its own, holds the address that the job knows (`relay`), and keeps a
+//! server behind it (`keeper`). It ends when it is told to, when its starter goes away
 //! before [`HAND_OVER`], when the process it watches has ended, and at its time limit.
 
 use std::io::Write as _;
