@@ -6,6 +6,7 @@
     reason = "tests start programs, wait for them and read their own environment"
 )]
 
+mod act;
 mod architecture;
 mod azure;
 mod bad_input;

@@ -1,5 +1,6 @@
 //! What the tests stand on: a world of its own for each, the program in it, and the tools it needs.
 
+pub mod act;
 pub mod action;
 pub mod azurite;
 pub mod cache_service;
