@@ -22,6 +22,7 @@ mod faults;
 mod findings;
 mod github;
 mod gitlab;
+mod gitlab_ci_local;
 mod leaks;
 mod library;
 mod lifecycle;
