@@ -8,6 +8,7 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal};
@@ -296,12 +297,14 @@ pub struct NotifyListener {
 }
 
 impl NotifyListener {
-    /// Listens on a socket in `directory`. An old one of the same name is ours and is replaced.
+    /// Listens on a socket in `directory`, by a name that this process uses once: the file of a listener whose
+    /// thread has not quite ended goes when that thread does. An old one of the same name is ours and is replaced.
     ///
     /// # Errors
     /// When the socket cannot be bound.
     pub fn bind(directory: &Path) -> io::Result<Self> {
-        let path = directory.join("n");
+        static BOUND: AtomicU32 = AtomicU32::new(0);
+        let path = directory.join(format!("n{}", BOUND.fetch_add(1, Ordering::Relaxed)));
         match std::fs::remove_file(&path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             _ => {}
@@ -341,4 +344,18 @@ impl Drop for NotifyListener {
 
 fn pid(number: u32) -> Option<Pid> {
     i32::try_from(number).ok().and_then(Pid::from_raw)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_listener_that_goes_late_leaves_the_next_one_alone() {
+        let directory = tempfile::tempdir().unwrap();
+        let late = NotifyListener::bind(directory.path()).unwrap();
+        let next = NotifyListener::bind(directory.path()).unwrap();
+        drop(late);
+        assert!(UnixStream::connect(next.name()).is_ok());
+    }
 }
