@@ -228,6 +228,7 @@ impl SccacheManager {
         Order {
             sccache: sccache.to_owned(),
             variables,
+            secrets: self.secrets().iter().map(|secret| secret.expose().to_owned()).collect(),
             storage: self.backend.config().description(),
             fallback: None,
             state: directory.join("state.json"),

@@ -91,6 +91,7 @@ impl Work<'_> {
         let order = Order {
             sccache,
             variables: exposed(&planned.variables),
+            secrets: planned.secrets.iter().map(|secret| secret.expose().to_owned()).collect(),
             storage: planned.storage,
             fallback: planned.fallback.map(|fallback| Fallback {
                 variables: exposed(&fallback.variables),

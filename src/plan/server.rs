@@ -41,6 +41,8 @@ pub struct PlannedServer {
     pub cache_dir: Option<PathBuf>,
     /// The server's whole environment.
     pub variables: Vec<(String, ServerValue)>,
+    /// What must not be in anything that it says.
+    pub secrets: Vec<Secret>,
     /// What takes over while the storage cannot be reached.
     pub fallback: Option<PlannedFallback>,
     /// Its log.
@@ -132,6 +134,7 @@ pub fn plan_server(
         storage: storage.description(),
         cache_dir: storage.backend.config().directory().map(ToOwned::to_owned),
         variables,
+        secrets: storage.secrets(),
         fallback,
         log: if inputs.log_file.is_some() {
             environment.workspace.join(log)

@@ -22,6 +22,7 @@ use super::relay::{Relay, Target};
 use super::restarts::Restarts;
 use super::sampler::{ANSWER_LIMIT, Sampler, Traffic};
 use super::stop;
+use super::veil::Veil;
 use crate::process;
 use crate::state::{Address, ProcessIdentity};
 use crate::stats::Stats;
@@ -94,6 +95,8 @@ pub(super) struct Keeper {
     /// Since when there has been no server.
     down_since: Option<Duration>,
     surroundings: surroundings::Surroundings,
+    /// Over the server's log.
+    veil: Veil,
     finished: Option<String>,
 }
 
@@ -101,6 +104,8 @@ impl Keeper {
     pub(super) fn new(order: Order, relay: Relay, outbox: Outbox, inbox: Receiver<Event>) -> Self {
         let chronicle = Chronicle::new(&order.run_dir);
         let surroundings = surroundings::Surroundings::of(&order, &relay);
+        let log_bytes = std::fs::metadata(&order.log).map_or(0, |metadata| metadata.len());
+        let veil = Veil::over(&order.secrets, log_bytes);
         Self {
             order,
             relay,
@@ -114,6 +119,7 @@ impl Keeper {
             has_answered: false,
             down_since: None,
             surroundings,
+            veil,
             finished: None,
         }
     }
@@ -129,6 +135,7 @@ impl Keeper {
             }
             self.look()?;
         }
+        self.veil_log();
         let why = self.finished.take().unwrap_or_default();
         self.chronicle.note(history::Event::Finished { why });
         Ok(())
@@ -162,7 +169,13 @@ impl Keeper {
         self.tell_clients_to_help_themselves();
         self.sample_if_due();
         self.look_around();
+        self.veil_log();
         Ok(())
+    }
+
+    /// The log is the server's own, and what cannot be hidden in it is no reason to stop serving.
+    fn veil_log(&mut self) {
+        let _ = self.veil.file(&self.order.log);
     }
 
     fn traffic(&self) -> Traffic {

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, anyhow};
 
 use super::order::{Answer, Order, last_line};
+use super::veil::Veil;
 use crate::process::{self, NotifyListener};
 use crate::sccache::{Ready, read_ready};
 use crate::state::{Address, ProcessIdentity};
@@ -48,7 +49,7 @@ pub fn launch(order: &Order) -> Result<Launched, Answer> {
     let Some(identity) = process::identify(child.id()) else {
         // Only a process that has ended has no identity.
         let status = child.wait().context("it was lost").map_err(failed)?;
-        return Err(ended(status, order, log_start));
+        return Err(veiled(ended(status, order, log_start), order, log_start));
     };
     let (events, inbox) = channel();
     let ended = watch(child, events.clone());
@@ -62,11 +63,23 @@ pub fn launch(order: &Order) -> Result<Launched, Answer> {
     match verdict {
         Ok(address) => Ok(Launched { identity, address, ended }),
         Err(answer) => {
+            let answer = veiled(answer, order, log_start);
             process::end(identity, process::Urgency::Kill);
             // It is our child and has been killed; the watching thread reaps it.
             let _ = process::wait_for_exit(identity, Duration::from_secs(2));
             Err(answer)
         }
+    }
+}
+
+/// The answer without credentials, and the log without them, too: it is named where the answer is told.
+fn veiled(answer: Answer, order: &Order, log_start: u64) -> Answer {
+    let mut veil = Veil::over(&order.secrets, log_start);
+    // A log that cannot be written is complained about by the server itself.
+    let _ = veil.file(&order.log);
+    match answer {
+        Answer::Failed { reason } => Answer::Failed { reason: veil.text(&reason) },
+        other => other,
     }
 }
 

@@ -17,6 +17,7 @@ mod sampler;
 mod stop;
 pub mod supervise;
 mod supervised;
+mod veil;
 
 pub use account::{Account, Record};
 pub use ask::{Told, ask, drain, statistics};

@@ -23,6 +23,9 @@ pub struct Order {
     pub sccache: PathBuf,
     /// The server's whole environment.
     pub variables: Vec<(String, String)>,
+    /// What must not be in anything that the server says.
+    #[serde(default)]
+    pub secrets: Vec<String>,
     /// Its storage in the user's words.
     pub storage: String,
     /// What serves the job while that storage cannot be reached.

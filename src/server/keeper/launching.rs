@@ -223,7 +223,7 @@ impl Keeper {
         log.take(64 << 10).read_to_end(&mut said).ok()?;
         let said = String::from_utf8_lossy(&said).into_owned();
         let refusal = said.lines().find_map(|line| line.split_once(wire::WRITE_CHECK_FAILED))?;
-        Some(refusal.1.trim().chars().take(300).collect())
+        Some(self.veil.text(refusal.1.trim()).chars().take(300).collect())
     }
 }
 
