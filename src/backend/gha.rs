@@ -48,7 +48,7 @@ impl Gha {
             return Err(reader.missing("ACTIONS_RESULTS_URL"));
         }
         reader.notices.push(
-            "`gha` makes three requests for each object that is stored and two for each that is found; GitHub \
+            "`gha` makes four requests for each object that is stored and two for each that is found; GitHub \
              takes 200 uploads a minute from a repository, and more are lost. `cache: bundle` needs \
              a few requests in all"
                 .into(),

@@ -147,6 +147,15 @@ impl Backend {
         }
     }
 
+    /// The storages of a chain, fastest first; else this one.
+    #[must_use]
+    pub fn levels(&self) -> &[Self] {
+        match self {
+            Self::Chain(chain) => &chain.levels,
+            single => std::slice::from_ref(single),
+        }
+    }
+
     /// Its name; of a chain that of its first level.
     #[must_use]
     pub fn storage(&self) -> Storage {

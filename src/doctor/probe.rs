@@ -3,7 +3,7 @@
 //!
 //! sccache cannot remove anything from a storage. So the disk is tried in a directory of its own, which is removed;
 //! Redis and memcached are told to forget the object after a minute; in the others the same few bytes are
-//! overwritten each time.
+//! overwritten each time, but for GitHub's cache service, which overwrites nothing: it gets a few new ones.
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -134,8 +134,11 @@ fn attempt(
 ) -> anyhow::Result<(Stats, Option<Value>)> {
     let place = environment.socket_dir.parent().unwrap_or_else(|| Path::new("/"));
     let directory = tempfile::Builder::new().prefix("sccache-step-doctor-").tempdir_in(place)?;
+    let is_overwritten = choice.backend.levels().iter().all(|level| level.storage() != Storage::Gha);
+    let mark = if is_overwritten { 0 } else { environment.now_unix_ms };
+    let name = format!("sccache_step_probe_{mark}");
     let text =
-        if source.ends_with(".c") { "int sccache_step_probe;\n" } else { "pub fn sccache_step_probe() {}\n" };
+        if source.ends_with(".c") { format!("int {name};\n") } else { format!("pub fn {name}() {{}}\n") };
     std::fs::write(directory.path().join(source), text)?;
     let configuration = choice.dist.as_ref().map(Dist::configuration).unwrap_or_default();
     std::fs::write(directory.path().join("sccache.toml"), configuration.expose())?;
@@ -192,10 +195,12 @@ fn order(
     if let Some(cache) = cache {
         set("SCCACHE_DIR", cache.to_string_lossy().into_owned());
     }
-    match choice.backend.storage() {
-        Storage::Redis => set("SCCACHE_REDIS_EXPIRATION", FORGOTTEN_AFTER_SECS.into()),
-        Storage::Memcached => set("SCCACHE_MEMCACHED_EXPIRATION", FORGOTTEN_AFTER_SECS.into()),
-        _ => {}
+    for level in choice.backend.levels() {
+        match level.storage() {
+            Storage::Redis => set("SCCACHE_REDIS_EXPIRATION", FORGOTTEN_AFTER_SECS.into()),
+            Storage::Memcached => set("SCCACHE_MEMCACHED_EXPIRATION", FORGOTTEN_AFTER_SECS.into()),
+            _ => {}
+        }
     }
     let socket = directory.join("s");
     let fits = socket.as_os_str().len() <= environment.system.socket_path_limit_bytes();
@@ -204,6 +209,7 @@ fn order(
     Order {
         sccache: program.to_owned(),
         variables,
+        secrets: planned.secrets.iter().map(|secret| secret.expose().to_owned()).collect(),
         storage: planned.storage,
         fallback: None,
         address,
