@@ -115,7 +115,7 @@ fn the_credential_is_in_the_servers_environment_and_nowhere_else() {
             assert!(!leftovers::environment(process.pid).contains(Azurite::key()), "{process:?}");
         }
     }
-    for (path, text) in contents(runner.world.root(), &runner.world.path("azurite")) {
+    for (path, text) in contents(runner.world.root(), &runner.world.path("storage/azurite")) {
         assert!(!text.contains(Azurite::key()), "the key is in `{path}`");
     }
     let stats = runner.command(env!("CARGO_BIN_EXE_sccache-step")).args(&["stats", "--format", "json"]).run();

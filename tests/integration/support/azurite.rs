@@ -17,7 +17,11 @@ const KEY: &str = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6t
 pub struct Azurite {
     process: Running,
     port: u16,
+    log: PathBuf,
 }
+
+/// The file of its own log, beside its data.
+const REQUESTS: &str = "requests.log";
 
 /// Where `.ci/prepare` puts Azurite; installed there when it is missing.
 fn installed() -> PathBuf {
@@ -63,12 +67,15 @@ http.request({ port, host: "127.0.0.1", method: "PUT", path, headers }, (respons
 impl Azurite {
     /// Starts it on a free port and creates `container`.
     pub fn start(world: &World, container: &str) -> Self {
-        let data = world.path("azurite");
+        let data = world.path("storage/azurite");
         std::fs::create_dir_all(&data).unwrap();
         let node = || -> Step { world.command(program("node", "nodejs")).within(repository()) };
-        let step = node().arg(installed()).args(&["--blobHost", "127.0.0.1", "--blobPort", "0", "--silent"]);
+        let step = node().arg(installed()).args(&["--blobHost", "127.0.0.1", "--blobPort", "0"]);
         let step =
             step.args(&["--skipApiVersionCheck", "--loose", "--disableTelemetry", "--location"]).arg(&data);
+        // Its log of requests is counted by some, and would fill a pipe that nobody reads.
+        let script = format!("exec \"$0\" \"$@\" > '{}' 2>&1", data.join(REQUESTS).display());
+        let step = step.wrapped(&program("sh", "dash"), &["-c", &script]);
         let process = step.within(&data).start();
         let port = until("Azurite's port", || listening_port(process.pid()));
         let created = || {
@@ -76,7 +83,30 @@ impl Azurite {
             step.run().status.success().then_some(())
         };
         until("the container", created);
-        Self { process, port }
+        Self { process, port, log: data.join(REQUESTS) }
+    }
+
+    /// How many requests with this verb it has answered.
+    pub fn requests(&self, verb: &str) -> usize {
+        let log = std::fs::read_to_string(&self.log).unwrap();
+        log.lines().filter(|line| line.contains(&format!("\"{verb} /"))).count()
+    }
+
+    /// The blobs of a container, each with its length and the time of its last change.
+    pub fn blobs(&self, container: &str) -> Vec<String> {
+        let listed = signed(&format!("/{ACCOUNT}/{container}"), "c", "l", 60);
+        let url = format!("http://127.0.0.1:{}{listed}&restype=container&comp=list", self.port);
+        let text = ureq::get(url).call().unwrap().into_body().read_to_string().unwrap();
+        let part = |blob: &str, tag: &str| {
+            let text = blob.split_once(&format!("<{tag}>")).map_or("", |(_, rest)| rest);
+            text.split('<').next().unwrap_or_default().to_owned()
+        };
+        let blobs = text.split("<Blob>").skip(1);
+        let mut blobs: Vec<String> = blobs
+            .map(|blob| ["Name", "Content-Length", "Etag"].map(|tag| part(blob, tag)).join(" "))
+            .collect();
+        blobs.sort();
+        blobs
     }
 
     /// A connection string with this key instead of the right one.
@@ -109,25 +139,36 @@ impl Azurite {
 
 /// The port of 127.0.0.1 on which this process listens.
 pub fn listening_port(pid: u32) -> Option<u16> {
-    let own = std::fs::read_dir(format!("/proc/{pid}/fd")).ok()?.filter_map(|entry| {
+    listening_ports(pid).first().copied()
+}
+
+/// All of them.
+pub fn listening_ports(pid: u32) -> Vec<u16> {
+    let (Ok(files), Ok(table)) =
+        (std::fs::read_dir(format!("/proc/{pid}/fd")), std::fs::read_to_string("/proc/net/tcp"))
+    else {
+        return Vec::new();
+    };
+    let own = files.filter_map(|entry| {
         let target = std::fs::read_link(entry.ok()?.path()).ok()?;
         target.to_str()?.strip_prefix("socket:[")?.strip_suffix(']').map(str::to_owned)
     });
     let own: Vec<String> = own.collect();
-    let table = std::fs::read_to_string("/proc/net/tcp").ok()?;
-    table.lines().skip(1).find_map(|line| {
+    let ports = table.lines().skip(1).filter_map(|line| {
         let fields: Vec<&str> = line.split_whitespace().collect();
         let port = fields.get(1)?.strip_prefix("0100007F:")?;
         let ours =
             *fields.get(3)? == "0A" && own.iter().any(|inode| Some(inode.as_str()) == fields.get(9).copied());
         if ours { u16::from_str_radix(port, 16).ok() } else { None }
-    })
+    });
+    ports.collect()
 }
 
 /// The container for signed URLs.
 pub const CONTAINER: &str = "entries";
 
 impl Azurite {
+    /// Its port.
     pub const fn port(&self) -> u16 {
         self.port
     }
@@ -137,23 +178,27 @@ impl Azurite {
 ///
 /// Source: "Create a service SAS", for version 2018-11-09.
 pub fn signed_path(blob: &str, permissions: &str, secs: i64) -> String {
+    signed(&format!("/{ACCOUNT}/{CONTAINER}/{blob}"), "b", permissions, secs)
+}
+
+/// The same for a path that is a blob's (`b`) or a container's (`c`).
+fn signed(path: &str, kind: &str, permissions: &str, secs: i64) -> String {
     let expiry = super::cache_service::timestamp(secs);
-    let resource = format!("/blob/{ACCOUNT}/{CONTAINER}/{blob}");
+    let resource = format!("/blob{path}");
     let version = "2018-11-09";
     let text =
-        [permissions, "", &expiry, &resource, "", "", "", version, "b", "", "", "", "", "", ""].join("\n");
-    let signature = base64(&hmac_sha256(&from_base64(KEY), text.as_bytes()));
+        [permissions, "", &expiry, &resource, "", "", "", version, kind, "", "", "", "", "", ""].join("\n");
+    let signature = base64(&hmac::<sha2::Sha256>(&from_base64(KEY), text.as_bytes()));
     let signature = signature.replace('+', "%2B").replace('/', "%2F").replace('=', "%3D");
     let expiry = expiry.replace(':', "%3A");
-    format!("/{ACCOUNT}/{CONTAINER}/{blob}?sv={version}&se={expiry}&sr=b&sp={permissions}&sig={signature}")
+    format!("{path}?sv={version}&se={expiry}&sr={kind}&sp={permissions}&sig={signature}")
 }
 
 /// RFC 2104; keys are no longer than a block here.
-fn hmac_sha256(key: &[u8], text: &[u8]) -> Vec<u8> {
-    use sha2::{Digest as _, Sha256};
+pub fn hmac<D: sha2::Digest>(key: &[u8], text: &[u8]) -> Vec<u8> {
     let pad = |byte: u8| -> Vec<u8> { (0..64).map(|at| key.get(at).unwrap_or(&0) ^ byte).collect() };
-    let inner = Sha256::digest([&pad(0x36), text].concat());
-    Sha256::digest([&pad(0x5c)[..], &inner].concat()).to_vec()
+    let inner = D::digest([&pad(0x36), text].concat());
+    D::digest([&pad(0x5c)[..], &inner].concat()).to_vec()
 }
 
 const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";

@@ -3,6 +3,8 @@
 //!
 //! What it answers in which case follows the public client `@actions/cache` 6 and GitHub's documentation.
 
+mod protobuf;
+
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
@@ -56,6 +58,7 @@ struct State {
     calls: Vec<String>,
     uploads_left: Option<usize>,
     made: usize,
+    is_away: bool,
 }
 
 /// The running service; it ends with the test's process.
@@ -75,6 +78,9 @@ impl CacheService {
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
                 let shared = Arc::clone(&shared);
+                if shared.lock().unwrap().is_away {
+                    continue;
+                }
                 // A client that hangs up is what some tests are about.
                 std::thread::spawn(move || drop(Connection { state: &shared, blobs, port }.serve(stream)));
             }
@@ -82,8 +88,25 @@ impl CacheService {
         Self { state, port, azurite }
     }
 
+    /// Ends it: connections are closed without a word from now on.
     pub fn stop(self) {
+        self.state.lock().unwrap().is_away = true;
         self.azurite.stop();
+    }
+
+    /// Its address, as the runner gives it.
+    pub fn url(&self) -> String {
+        format!("http://127.0.0.1:{}/", self.port)
+    }
+
+    /// The process that has the blobs.
+    pub fn pid(&self) -> u32 {
+        self.azurite.pid()
+    }
+
+    /// How many requests for blobs were answered: `PUT` or `GET`.
+    pub fn blob_requests(&self, verb: &str) -> usize {
+        self.azurite.requests(verb)
     }
 
     /// The variables of a job on this branch; `read` are the scopes that it also reads, the nearer first.
@@ -93,7 +116,7 @@ impl CacheService {
             .env("GITHUB_WORKFLOW", "CI")
             .env("GITHUB_JOB", "build")
             .env("ACTIONS_CACHE_SERVICE_V2", "True")
-            .env("ACTIONS_RESULTS_URL", format!("http://127.0.0.1:{}/", self.port))
+            .env("ACTIONS_RESULTS_URL", self.url())
             .env("ACTIONS_RUNTIME_TOKEN", token(scope, read, 3))
     }
 
@@ -175,13 +198,14 @@ impl Connection<'_> {
         let mut words = line.split(' ');
         let (verb, path) =
             (words.next().unwrap_or_default().to_owned(), words.next().unwrap_or_default().to_owned());
-        let (mut length, mut token) = (0, String::new());
+        let (mut length, mut token, mut is_binary) = (0, String::new(), false);
         loop {
             let mut header = String::new();
             reader.read_line(&mut header)?;
             let Some((name, value)) = header.trim().split_once(':') else { break };
             match name.to_ascii_lowercase().as_str() {
                 "content-length" => length = value.trim().parse().unwrap(),
+                "content-type" => is_binary = value.trim() == "application/protobuf",
                 "authorization" => token = value.trim().trim_start_matches("Bearer ").to_owned(),
                 _ => {}
             }
@@ -203,11 +227,18 @@ impl Connection<'_> {
             Some(Effect::Late(time)) => std::thread::sleep(time),
             _ => {}
         }
-        let request: Value = serde_json::from_slice(&body).unwrap_or(Value::Null);
+        let request = match is_binary {
+            true => protobuf::decode(&method, &body),
+            false => serde_json::from_slice(&body).unwrap_or(Value::Null),
+        };
         let (status, headers, body) = match scopes(&token) {
             None => (401, "", json!({ "code": "unauthenticated", "msg": "invalid token" })),
             Some(scopes) => self.call(&method, &request, &scopes),
         };
+        // Errors are JSON whatever was spoken.
+        if is_binary && status == 200 {
+            return answer_with(stream, status, "application/protobuf", headers, &protobuf::encode(&body));
+        }
         answer(stream, status, headers, &body.to_string())
     }
 
@@ -331,12 +362,22 @@ fn take(faults: &mut Vec<Fault>, on: &str) -> Option<Effect> {
     Some(effect)
 }
 
-fn answer(mut stream: TcpStream, status: u16, headers: &str, body: &str) -> std::io::Result<()> {
-    write!(
-        stream,
-        "HTTP/1.1 {status} Status\r\nContent-Type: application/json\r\nConnection: close\r\n{headers}Content-Length: {}\r\n\r\n{body}",
-        body.len()
-    )
+fn answer(stream: TcpStream, status: u16, headers: &str, body: &str) -> std::io::Result<()> {
+    answer_with(stream, status, "application/json", headers, body.as_bytes())
+}
+
+fn answer_with(
+    mut stream: TcpStream,
+    status: u16,
+    kind: &str,
+    headers: &str,
+    body: &[u8],
+) -> std::io::Result<()> {
+    let length = body.len();
+    let head = format!(
+        "HTTP/1.1 {status} Status\r\nContent-Type: {kind}\r\nConnection: close\r\n{headers}Content-Length: {length}\r\n\r\n"
+    );
+    stream.write_all(&[head.as_bytes(), body].concat())
 }
 
 /// Now and so many seconds, as signed URLs want it: `2026-11-22T21:00:00Z`.

@@ -1,24 +1,32 @@
 //! Storages to test against: real servers, each its own process, port and data in a test's world.
 
+mod azure;
+mod gcs;
+mod gha;
 mod memcached;
 mod moto;
 mod nginx;
+mod object_server;
 mod redis;
+mod redis_cluster;
 
-use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+pub use azure::Azure;
+pub use gcs::Gcs;
+pub use gha::Gha;
 pub use memcached::Memcached;
 pub use moto::Moto;
 pub use nginx::{Login, Nginx};
-pub use redis::Redis;
+pub use object_server::{Dialect, ObjectServer};
+pub use redis::{Redis, Transport};
+pub use redis_cluster::RedisCluster;
 use rustix::process::Signal;
 
 use super::step::{Running, Step};
 use super::tools;
-use super::world::World;
 
 /// A storage under test.
 pub trait Service {
@@ -28,7 +36,12 @@ pub trait Service {
     /// The inputs that lead to it.
     fn inputs(&self) -> Vec<(&'static str, String)>;
 
-    /// Those of the inputs that are wrong credentials for it; empty where it asks for none.
+    /// The variables by which the machine or the runner leads to it.
+    fn environment(&self) -> Vec<(&'static str, String)> {
+        Vec::new()
+    }
+
+    /// Those of the inputs, or of the variables, that are wrong credentials for it; empty where it asks for none.
     fn wrong_credentials(&self) -> Vec<(&'static str, String)>;
 
     /// What must appear nowhere.
@@ -37,8 +50,8 @@ pub trait Service {
     /// Everything in it that a write would change, in an order of its own.
     fn contents(&self) -> Vec<String>;
 
-    /// Its process.
-    fn pid(&self) -> u32;
+    /// Its processes.
+    fn pids(&self) -> Vec<u32>;
 
     /// Ends it, as a crash would.
     fn stop(&mut self);
@@ -80,7 +93,7 @@ pub fn on_free_port(name: &str, start: impl Fn(u16) -> Step) -> (Process, u16) {
         let began = Instant::now();
         loop {
             // Its own socket and not that of whoever was quicker.
-            if super::azurite::listening_port(pid) == Some(port) {
+            if super::azurite::listening_ports(pid).contains(&port) {
                 return (Process { running: Some(running), pid }, port);
             }
             if sccache_step::process::identify(pid).is_none() {
@@ -94,10 +107,14 @@ pub fn on_free_port(name: &str, start: impl Fn(u16) -> Step) -> (Process, u16) {
     panic!("{name} does not start: {last}");
 }
 
-/// Sends bytes to a server of this machine, and reads until it has said nothing for a moment or `end` has come.
+/// Sends bytes to a server of this machine, and reads until it closes or `end` has come.
 fn talk(port: u16, words: &str, end: &str) -> String {
-    let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
+    let stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
     stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    talk_over(stream, words, end)
+}
+
+fn talk_over(mut stream: impl std::io::Read + std::io::Write, words: &str, end: &str) -> String {
     stream.write_all(words.as_bytes()).unwrap();
     let (mut told, mut part) = (Vec::new(), [0; 4096]);
     loop {
@@ -110,26 +127,21 @@ fn talk(port: u16, words: &str, end: &str) -> String {
     }
 }
 
-/// Every service, freshly started in this world.
-pub fn all(world: &World) -> Vec<Box<dyn Service>> {
-    vec![
-        Box::new(Redis::start(world)),
-        Box::new(Memcached::start(world)),
-        Box::new(Moto::start(world)),
-        Box::new(Nginx::start(world, Login::Basic)),
-        Box::new(Nginx::start(world, Login::Bearer)),
-    ]
-}
-
 /// A program that Debian puts where an ordinary user's PATH may not look.
 fn system_program(name: &str, package: &str) -> PathBuf {
     let path = PathBuf::from("/usr/sbin").join(name);
     if path.is_file() { path } else { tools::program(name, package) }
 }
 
-/// The step with inputs as variables.
+/// The step with inputs as variables; names in capitals are variables as they are.
 pub fn given(step: Step, inputs: &[(&'static str, String)]) -> Step {
-    inputs.iter().fold(step, |step, (name, value)| {
-        step.env(format!("SCCACHE_STEP_{}", name.to_uppercase().replace('-', "_")), value)
+    inputs.iter().fold(step, |step, (name, value)| match name.chars().next() {
+        Some('A'..='Z') => step.env(name, value),
+        _ => step.env(format!("SCCACHE_STEP_{}", name.to_uppercase().replace('-', "_")), value),
     })
+}
+
+/// The step with everything that leads to a service.
+pub fn led_to(step: Step, service: &dyn Service) -> Step {
+    given(given(step, &service.inputs()), &service.environment())
 }

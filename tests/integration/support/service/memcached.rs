@@ -46,8 +46,8 @@ impl Service for Memcached {
         told.lines().filter(counts).map(str::to_owned).collect()
     }
 
-    fn pid(&self) -> u32 {
-        self.process.pid
+    fn pids(&self) -> Vec<u32> {
+        vec![self.process.pid]
     }
 
     fn stop(&mut self) {

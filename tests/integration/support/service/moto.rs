@@ -34,22 +34,24 @@ pub struct Moto {
 /// Where `.ci/prepare` puts it; installed there when it is missing.
 fn installed() -> PathBuf {
     static INSTALLED: OnceLock<PathBuf> = OnceLock::new();
-    let install = || {
-        let bin = tools::installed().join("moto/bin");
-        if !bin.join("moto_server").is_file() {
-            let python = program("python3", "python3");
-            let run = |command: &mut Command| {
-                let done = command.output().unwrap();
-                let told = String::from_utf8_lossy(&done.stderr).into_owned();
-                assert!(done.status.success(), "moto cannot be installed (`pip install moto`): {told}");
-            };
-            run(Command::new(python).args(["-m", "venv"]).arg(tools::installed().join("moto")));
-            let pip = ["install", "--quiet", "--disable-pip-version-check", "moto[s3,iam,server]==5.*"];
-            run(Command::new(bin.join("pip")).args(pip));
-        }
-        bin
-    };
-    INSTALLED.get_or_init(install).clone()
+    INSTALLED.get_or_init(|| virtual_environment("moto", "moto_server", "moto[s3,iam,server]==5.*")).clone()
+}
+
+/// The programs of a package from PyPI, in an environment of its own among the tools.
+pub(super) fn virtual_environment(name: &str, main: &str, package: &str) -> PathBuf {
+    let environment = tools::installed().join(name);
+    let bin = environment.join("bin");
+    if !bin.join(main).is_file() {
+        let run = |command: &mut Command| {
+            let done = command.output().unwrap();
+            let told = String::from_utf8_lossy(&done.stderr).into_owned();
+            assert!(done.status.success(), "{name} cannot be installed (`pip install {package}`): {told}");
+        };
+        run(Command::new(program("python3", "python3")).args(["-m", "venv"]).arg(environment));
+        let pip = ["install", "--quiet", "--disable-pip-version-check", package];
+        run(Command::new(bin.join("pip")).args(pip));
+    }
+    bin
 }
 
 impl Moto {
@@ -107,8 +109,8 @@ impl Service for Moto {
         keys
     }
 
-    fn pid(&self) -> u32 {
-        self.process.pid
+    fn pids(&self) -> Vec<u32> {
+        vec![self.process.pid]
     }
 
     fn stop(&mut self) {

@@ -28,7 +28,7 @@ impl Nginx {
             Path::new(MODULE).is_file(),
             "nginx knows no WebDAV: install package `libnginx-mod-http-dav-ext`"
         );
-        let data = world.path(if login == Login::Basic { "dav-basic" } else { "dav-bearer" });
+        let data = world.path(if login == Login::Basic { "storage/dav-basic" } else { "storage/dav-bearer" });
         let files = data.join("files");
         std::fs::create_dir_all(files.join("cache")).unwrap();
         std::fs::create_dir_all(data.join("temp")).unwrap();
@@ -100,8 +100,8 @@ impl Service for Nginx {
         found
     }
 
-    fn pid(&self) -> u32 {
-        self.process.pid
+    fn pids(&self) -> Vec<u32> {
+        vec![self.process.pid]
     }
 
     fn stop(&mut self) {
