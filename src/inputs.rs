@@ -127,6 +127,8 @@ pub struct Inputs {
     pub baseline: Option<PathBuf>,
     /// `report-file`.
     pub report_file: Option<PathBuf>,
+    /// `summary-file`.
+    pub summary_file: Option<PathBuf>,
     /// `openmetrics-file`.
     pub openmetrics_file: Option<PathBuf>,
     /// `gitlab-metrics-file`.
@@ -190,6 +192,7 @@ impl Inputs {
             min_hit_rate_percent: given.percent("min-hit-rate")?,
             baseline: given.path("baseline"),
             report_file: given.path("report-file"),
+            summary_file: given.path("summary-file"),
             openmetrics_file: given.path("openmetrics-file"),
             gitlab_metrics_file: given.path("gitlab-metrics-file"),
             dotenv_file: given.path("dotenv-file"),

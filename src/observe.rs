@@ -134,7 +134,9 @@ fn set<'a>(variables: &'a Variables, name: &str) -> Option<&'a str> {
 /// gitlab-ci-local names a project directory that does not exist for jobs with an image, so a directory
 /// counts only when it is there.
 fn workspace(variables: &Variables) -> PathBuf {
-    let named = ["GITHUB_WORKSPACE", "CI_PROJECT_DIR"].into_iter().find_map(|name| set(variables, name));
+    let named = ["GITHUB_WORKSPACE", "CI_PROJECT_DIR", "BUILD_SOURCESDIRECTORY"]
+        .into_iter()
+        .find_map(|name| set(variables, name));
     let named = named.map(PathBuf::from).filter(|path| path.is_absolute() && path.is_dir());
     named.or_else(|| std::env::current_dir().ok()).unwrap_or_else(|| PathBuf::from("/"))
 }
@@ -143,6 +145,7 @@ fn temporary_directory(variables: &Variables, host: Host) -> PathBuf {
     let names: &[&str] = match host {
         Host::GitHub => &["RUNNER_TEMP"],
         Host::GitLab => &["RUNNER_TEMP_PROJECT_DIR"],
+        Host::AzurePipelines => &["AGENT_TEMPDIRECTORY"],
         Host::Local => &["XDG_RUNTIME_DIR"],
     };
     let named = names.iter().find_map(|name| set(variables, name)).map(PathBuf::from);
@@ -155,8 +158,12 @@ fn private_directory_name(variables: &Variables, host: Host) -> String {
     let job = match host {
         // The runner gives each job a temporary directory of its own, and empties it.
         Host::GitHub if set(variables, "RUNNER_TEMP").is_some() => return "sccache-step".into(),
+        Host::AzurePipelines if set(variables, "AGENT_TEMPDIRECTORY").is_some() => {
+            return "sccache-step".into();
+        }
         Host::GitHub => set(variables, "GITHUB_RUN_ID"),
         Host::GitLab => set(variables, "CI_JOB_ID"),
+        Host::AzurePipelines => set(variables, "SYSTEM_JOBID"),
         Host::Local => None,
     };
     match job {
@@ -286,6 +293,7 @@ fn job_id(variables: &Variables, host: Host) -> Option<String> {
     let names: &[&str] = match host {
         Host::GitHub => &["GITHUB_RUN_ID", "GITHUB_RUN_ATTEMPT", "GITHUB_JOB"],
         Host::GitLab => &["CI_JOB_ID"],
+        Host::AzurePipelines => &["SYSTEM_JOBID", "SYSTEM_JOBATTEMPT"],
         Host::Local => &[],
     };
     let told: Vec<&str> = names.iter().filter_map(|name| set(variables, name)).collect();
@@ -301,7 +309,7 @@ fn watched(variables: &Variables, host: Host) -> Option<ProcessIdentity> {
         Host::GitHub => process::ancestor_named("Runner.Worker"),
         Host::GitLab => process::group_leader(),
         Host::Local if set(variables, "CI").is_none() => process::session_leader(),
-        Host::Local => None,
+        Host::AzurePipelines | Host::Local => None,
     }
 }
 

@@ -20,6 +20,7 @@ const REPORT_LIMIT_BYTES: u64 = 64 << 20;
 pub(crate) fn files(inputs: &Inputs, environment: &Environment, report: &Report) -> Vec<Output> {
     let files = [
         ("report", &inputs.report_file, Format::Json),
+        ("summary file", &inputs.summary_file, Format::Markdown),
         ("OpenMetrics file", &inputs.openmetrics_file, Format::OpenMetrics),
         ("metrics report", &inputs.gitlab_metrics_file, Format::GitLabMetrics),
         ("dotenv report", &inputs.dotenv_file, Format::Dotenv),

@@ -1,8 +1,9 @@
-//! The surfaces of the program that runs the job: GitHub Actions, GitLab CI, a shell.
+//! The surfaces of the program that runs the job: GitHub Actions, GitLab CI, Azure Pipelines, a shell.
 //!
 //! Owns the exact bytes each of them takes. An adapter only renders; [`perform`] is the one function that
 //! writes. No adapter decides what is said.
 
+mod azure_pipelines;
 mod clean;
 mod exit_trap;
 mod github;
@@ -110,6 +111,8 @@ pub enum Host {
     GitHub,
     /// GitLab CI, gitlab-ci-local included.
     GitLab,
+    /// Azure Pipelines.
+    AzurePipelines,
     /// A shell: a person, a script, any other CI.
     Local,
 }
@@ -118,7 +121,7 @@ impl Host {
     /// Recognises the host by the job's variables.
     ///
     /// Source: GitHub, Gitea and Forgejo runners set `GITHUB_ACTIONS=true`; GitLab sets `GITLAB_CI=true`;
-    /// gitlab-ci-local 4.75 sets `GITLAB_CI=false` and `CI=true`.
+    /// gitlab-ci-local 4.75 sets `GITLAB_CI=false` and `CI=true`; agents of Azure Pipelines set `TF_BUILD=True`.
     #[must_use]
     pub fn detect(variables: &Variables) -> Self {
         let is = |name: &str, value: &str| variables.get(name).is_some_and(|found| found == value);
@@ -126,6 +129,8 @@ impl Host {
             Self::GitHub
         } else if is("GITLAB_CI", "true") || is("GITLAB_CI", "false") && is("CI", "true") {
             Self::GitLab
+        } else if is("TF_BUILD", "True") {
+            Self::AzurePipelines
         } else {
             Self::Local
         }
@@ -137,18 +142,21 @@ impl Host {
         match self {
             Self::GitHub => "github",
             Self::GitLab => "gitlab",
+            Self::AzurePipelines => "azure-pipelines",
             Self::Local => "local",
         }
     }
 
     /// The adapter for this host, with the files and the shell that these variables name.
     ///
-    /// `shell` is the one asked for; `None` takes the one detected. GitHub has no use for it.
+    /// `shell` is the one asked for; `None` takes the one detected. GitHub and Azure Pipelines have no use
+    /// for it.
     #[must_use]
     pub fn adapter(self, variables: &Variables, shell: Option<Shell>) -> Box<dyn HostAdapter> {
         match self {
             Self::GitHub => Box::new(github::GitHub::new(variables)),
             Self::GitLab => Box::new(gitlab::GitLab::new(variables, shell)),
+            Self::AzurePipelines => Box::new(azure_pipelines::AzurePipelines::new(variables)),
             Self::Local => Box::new(local::Local::new(variables, shell)),
         }
     }
@@ -156,7 +164,8 @@ impl Host {
 
 /// What every host can be told. Every member only renders: nothing is written before [`perform`].
 ///
-/// All talk goes to standard error, since standard output may be evaluated by a shell.
+/// All talk goes to standard error, since standard output may be evaluated by a shell; where the host obeys commands
+/// on standard output, these alone go there.
 pub trait HostAdapter: Send + Sync {
     /// Opens a part of the log. `name` identifies it until it is closed; `unix_secs` is now, in seconds since 1970.
     fn open_section(&self, name: &str, title: &str, unix_secs: u64) -> Vec<Output>;
@@ -223,6 +232,7 @@ mod tests {
         assert_eq!(detect(&[("GITHUB_ACTIONS", "true"), ("FORGEJO_ACTIONS", "true")]), "github");
         assert_eq!(detect(&[("GITLAB_CI", "true"), ("CI", "true")]), "gitlab");
         assert_eq!(detect(&[("GITLAB_CI", "false"), ("CI", "true")]), "gitlab");
+        assert_eq!(detect(&[("TF_BUILD", "True")]), "azure-pipelines");
         assert_eq!(detect(&[("GITLAB_CI", "false")]), "local");
         assert_eq!(detect(&[("CI", "true")]), "local");
         assert_eq!(detect(&[]), "local");

@@ -213,6 +213,12 @@ const LAST: &[Input] = &[
         "A report of an earlier run, in JSON, to compare with; without it what the cache directory remembers",
     ),
     input("report-file", Kind::Path, "", "Write the report there, as JSON, also for `report merge`"),
+    input(
+        "summary-file",
+        Kind::Path,
+        "",
+        "Write the report there, as the Markdown of a job summary, for hosts that take it from a file",
+    ),
     input("openmetrics-file", Kind::Path, "", "Write the report there, as OpenMetrics"),
     input(
         "gitlab-metrics-file",

@@ -25,6 +25,11 @@ pub fn job(variables: &Variables, host: Host, workspace: &Path, at_unix_ms: u64)
             any(&["CI_MERGE_REQUEST_SOURCE_BRANCH_NAME", "CI_COMMIT_BRANCH"]),
             set(variables, "CI_DEFAULT_BRANCH").map(ToOwned::to_owned),
         ),
+        Host::AzurePipelines => {
+            let branch = any(&["SYSTEM_PULLREQUEST_SOURCEBRANCH", "BUILD_SOURCEBRANCH"]);
+            let branch = branch.strip_prefix("refs/heads/").unwrap_or_default().to_owned();
+            (any(&["AGENT_JOBNAME"]), branch, None)
+        }
         Host::Local => {
             let git = git_directory(workspace);
             let head = git.as_deref().and_then(|git| reference(&git.join("HEAD"), "refs/heads/"));
@@ -94,6 +99,8 @@ mod tests {
         assert_eq!(on(Host::GitHub, &pull, directory.path()), (String::new(), "fix".into(), false));
         let tag = [("GITHUB_REF_TYPE", "tag"), ("GITHUB_REF_NAME", "v1"), ("GITHUB_EVENT_PATH", "/nowhere")];
         assert_eq!(on(Host::GitHub, &tag, directory.path()), (String::new(), String::new(), false));
+        let build = [("AGENT_JOBNAME", "Job"), ("BUILD_SOURCEBRANCH", "refs/heads/a/b")];
+        assert_eq!(on(Host::AzurePipelines, &build, directory.path()), ("Job".into(), "a/b".into(), false));
         let lab = [("CI_JOB_NAME", "b: [x]"), ("CI_COMMIT_BRANCH", "main"), ("CI_DEFAULT_BRANCH", "main")];
         assert_eq!(on(Host::GitLab, &lab, directory.path()), ("b: [x]".into(), "main".into(), true));
     }

@@ -10,7 +10,7 @@ const LONGEST_EVENT: u64 = 32 << 20;
 
 /// Why not, or `None` for a job that is to be trusted.
 pub(super) fn untrusted(variables: &Variables) -> Option<String> {
-    if is_fork_on_github(variables) || is_fork_on_gitlab(variables) {
+    if is_fork_on_github(variables) || is_fork_on_gitlab(variables) || is_fork_elsewhere(variables) {
         return Some("the change comes from a fork".into());
     }
     let token = set(variables, "ACTIONS_RUNTIME_TOKEN")?;
@@ -38,6 +38,13 @@ fn comes_from_fork(event: &Value) -> bool {
 fn is_fork_on_gitlab(variables: &Variables) -> bool {
     let source = set(variables, "CI_MERGE_REQUEST_SOURCE_PROJECT_ID");
     source.is_some() && source != set(variables, "CI_MERGE_REQUEST_PROJECT_ID")
+}
+
+/// Azure Pipelines says so; CircleCI names the fork's repository, and nothing otherwise.
+fn is_fork_elsewhere(variables: &Variables) -> bool {
+    let is_azure =
+        set(variables, "SYSTEM_PULLREQUEST_ISFORK").is_some_and(|is| is.eq_ignore_ascii_case("true"));
+    is_azure || set(variables, "CIRCLECI").is_some() && set(variables, "CIRCLE_PR_REPONAME").is_some()
 }
 
 /// Whether one of the scopes in the runner's token has the bit for writing. `None` for a token without scopes:
@@ -104,6 +111,15 @@ mod tests {
         assert!(comes_from_fork(&event(Value::Null)), "the fork was deleted");
         assert!(!comes_from_fork(&event(json!({"full_name": "org/here", "fork": true}))));
         assert!(!comes_from_fork(&json!({"repository": {"full_name": "org/here"}})), "a push");
+    }
+
+    #[test]
+    fn a_fork_is_told_by_the_variables_of_other_hosts() {
+        let says = |pairs: &[(&str, &str)]| untrusted(&variables(pairs)).is_some();
+        assert!(says(&[("SYSTEM_PULLREQUEST_ISFORK", "True")]));
+        assert!(!says(&[("SYSTEM_PULLREQUEST_ISFORK", "False")]));
+        assert!(says(&[("CIRCLECI", "true"), ("CIRCLE_PR_REPONAME", "fork")]));
+        assert!(!says(&[("CIRCLECI", "true")]) && !says(&[("CIRCLE_PR_REPONAME", "fork")]));
     }
 
     #[test]

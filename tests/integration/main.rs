@@ -23,6 +23,7 @@ mod findings;
 mod github;
 mod gitlab;
 mod gitlab_ci_local;
+mod hosts;
 mod leaks;
 mod library;
 mod lifecycle;
