@@ -28,10 +28,10 @@ cd "$directory"
 [ -e action.yml ] || fail "\`$directory\` is no tree of this repository" "name the directory that has \`action.yml\`"
 changed=0
 while IFS= read -r -d '' file; do
-  # Through a copy: in-place editing differs between GNU and BSD, and the mode stays.
+  # Through a copy with the same mode: in-place editing differs between GNU and BSD, and this script is one of them.
+  cp -p "$file" "$file.adopted"
   sed "s|$placeholder|$name|g" "$file" > "$file.adopted"
-  cat "$file.adopted" > "$file"
-  rm "$file.adopted"
+  mv "$file.adopted" "$file"
   changed=$((changed + 1))
 done < <(grep -rlIZ --exclude-dir=.git --exclude-dir=target --exclude-dir=bin -- "$placeholder" . || true)
 printf '%s files now say %s\n' "$changed" "$name"

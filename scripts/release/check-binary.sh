@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Holds one program of a release to what a release promises: it is for its target, stripped, static on Linux, and
+# Holds one program of a release to what a release promises: it is for its target, on Linux static and stripped, and
 # within the size budget.
 #
 # usage: scripts/release/check-binary.sh TARGET DIRECTORY

@@ -29,6 +29,7 @@ mod library;
 mod lifecycle;
 mod merge;
 mod real;
+mod release;
 mod shells;
 mod side_by_side;
 mod signals;

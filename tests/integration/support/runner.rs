@@ -20,6 +20,10 @@ pub struct Runner {
     pub path: Vec<String>,
     /// What the runner gives to actions only, besides what it always does.
     pub given_to_actions: Vec<(&'static str, String)>,
+    /// The PATH of the machine.
+    pub machine_path: String,
+    /// Whether the job's commands have no network, not even a loopback interface.
+    pub offline: bool,
     steps: u32,
 }
 
@@ -53,15 +57,18 @@ impl Runner {
         std::fs::create_dir_all(found.parent().unwrap()).unwrap();
         std::os::unix::fs::symlink(sccache(ANY), &found).unwrap();
         let path = vec![found.parent().unwrap().display().to_string()];
-        Self { world, job: Pairs::new(), path, given_to_actions: Vec::new(), steps: 0 }
+        let machine_path = super::tools::outer("PATH").unwrap_or_default();
+        let given_to_actions = Vec::new();
+        Self { world, job: Pairs::new(), path, given_to_actions, machine_path, offline: false, steps: 0 }
     }
 
     /// Any command of the job, with what earlier steps left.
     pub fn command(&self, program: impl AsRef<Path>) -> Step {
-        let outer = super::tools::outer("PATH").unwrap_or_default();
-        let path = self.path.iter().map(String::as_str).chain([outer.as_str()]).collect::<Vec<_>>().join(":");
-        let step =
-            self.world.command(program).env("PATH", path).env("CI", "true").env("GITHUB_ACTIONS", "true");
+        let own = self.path.iter().map(String::as_str);
+        let path = own.chain([self.machine_path.as_str()]).collect::<Vec<_>>().join(":");
+        let step = self.world.command(program);
+        let step = if self.offline { super::tools::without_network(step) } else { step };
+        let step = step.env("PATH", path).env("CI", "true").env("GITHUB_ACTIONS", "true");
         let step = step
             .env("RUNNER_TEMP", self.world.path("temp"))
             .env("RUNNER_TOOL_CACHE", self.world.path("tools"))

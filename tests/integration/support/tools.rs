@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use super::step::Step;
+
 /// The versions that every end-to-end test runs with.
 pub const VERSIONS: [&str; 3] = ["0.10.0", "0.16.0", "0.19.0"];
 
@@ -42,4 +44,12 @@ pub fn program(name: &str, package: &str) -> PathBuf {
     let found =
         std::env::split_paths(&path).map(|directory| directory.join(name)).find(|file| file.is_file());
     found.unwrap_or_else(|| panic!("{name} is not installed: install package `{package}`"))
+}
+
+/// The call in a network namespace of its own, in which nothing can be reached.
+pub fn without_network(step: Step) -> Step {
+    let root = rustix::process::geteuid().is_root();
+    // Anybody else gets a user namespace with it, in which he is root.
+    let arguments: &[&str] = if root { &["--net"] } else { &["--map-root-user", "--net"] };
+    step.wrapped(&program("unshare", "util-linux"), arguments)
 }
