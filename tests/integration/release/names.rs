@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use regex::Regex;
 use yaml_rust2::YamlLoader;
 
-use super::{local_layout, script, script_in, targets};
+use super::{git, local_layout, script, script_in, targets};
 use crate::docs::read;
 use crate::support::tools::repository;
 
@@ -122,4 +122,27 @@ fn every_action_that_a_workflow_uses_is_pinned_and_says_its_version() {
         }
     }
     assert!(seen > 10, "only {seen} uses were found: the search is broken");
+}
+
+#[test]
+fn what_people_copy_names_this_version() {
+    let listed = git(repository(), &["ls-files", "README.md", "docs", "examples", "gitlab"]);
+    let major = env!("CARGO_PKG_VERSION_MAJOR");
+    let (named, reference) = (format!("v{major}"), format!("v{}", env!("CARGO_PKG_VERSION")));
+    let uses = Regex::new(r"org/sccache-step@(\S+)").unwrap();
+    let of_project = Regex::new(r"project: org/sccache-step\n\W*ref: (\S+)").unwrap();
+    let mut seen = 0;
+    for file in listed.lines().filter(|file| *file != "docs/releasing.md") {
+        let text = read(file);
+        for found in uses.captures_iter(&text) {
+            seen += 1;
+            let said = found[1].trim_matches(['`', ',', '.', ')']);
+            assert!(said == named || said == reference, "{file}: {said}");
+        }
+        for found in of_project.captures_iter(&text) {
+            seen += 1;
+            assert_eq!(found[1], reference, "{file}");
+        }
+    }
+    assert!(seen > 20, "only {seen} were found: the search is broken");
 }

@@ -14,7 +14,7 @@ pub struct GitlabCiLocal {
 
 /// How people include the template, and how it is included here: the engine would fetch the former.
 const BY_PROJECT: &str =
-    "  - project: org/sccache-step\n    ref: v0.1.0\n    file: /gitlab/sccache-step.yml\n";
+    "  - project: org/sccache-step\n    ref: v1.0.0\n    file: /gitlab/sccache-step.yml\n";
 const LOCALLY: &str = "  - local: /gitlab/sccache-step.yml\n";
 
 impl GitlabCiLocal {
