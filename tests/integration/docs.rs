@@ -6,13 +6,15 @@
 
 mod backends;
 mod blocks;
+mod copied;
+mod messages;
 mod page;
 mod quick_start;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use page::{Fence, Page, all_captures, anchors, fences, is_filled_in, links, templates};
+use page::{Fence, Page, all_captures, anchors, fences, links};
 use sccache_step::cli;
 use sccache_step::inputs::TABLE;
 use yaml_rust2::{Yaml, YamlLoader};
@@ -26,13 +28,21 @@ pub(crate) fn read(path: &str) -> String {
     std::fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
-/// Every page that we wrote: README, changelog, `docs/`.
+/// Every page that we wrote: those at the top, and all below `docs/`.
 fn pages() -> Vec<Page> {
-    let mut paths = vec![PathBuf::from("README.md"), PathBuf::from("CHANGELOG.md")];
-    for directory in ["docs", "docs/backends"] {
-        let entries = std::fs::read_dir(root().join(directory)).unwrap();
-        let names = entries.map(|entry| PathBuf::from(directory).join(entry.unwrap().file_name()));
-        paths.extend(names.filter(|path| path.extension().is_some_and(|extension| extension == "md")));
+    let (mut paths, mut open) = (Vec::new(), vec![PathBuf::from("docs")]);
+    let listed = |directory: &Path| {
+        let entries =
+            std::fs::read_dir(root().join(directory)).unwrap().map(|entry| entry.unwrap().file_name());
+        entries.map(|name| directory.join(name)).collect::<Vec<PathBuf>>()
+    };
+    let is_page = |path: &PathBuf| path.extension().is_some_and(|extension| extension == "md");
+    paths.extend(listed(Path::new("")).into_iter().filter(is_page));
+    while let Some(directory) = open.pop() {
+        let (directories, files): (Vec<_>, Vec<_>) =
+            listed(&directory).into_iter().partition(|path| root().join(path).is_dir());
+        open.extend(directories);
+        paths.extend(files.into_iter().filter(is_page));
     }
     paths.sort();
     paths.into_iter().map(|path| Page { text: read(path.to_str().unwrap()), path }).collect()
@@ -224,27 +234,6 @@ fn every_released_version_of_the_changelog_has_a_date() {
     let top = released.first().map(|heading| all_captures(r"^\[([0-9.]+)\]", heading).remove(0));
     let announced = all_captures(r"The first release will be ([0-9.]+)\.\n", &read("CHANGELOG.md"));
     assert_eq!(top.iter().chain(&announced).collect::<Vec<_>>(), [env!("CARGO_PKG_VERSION")]);
-}
-
-#[test]
-fn messages_in_the_readme_are_those_of_the_program() {
-    let known: BTreeSet<String> = templates(&read("src/error/texts.rs")).into_iter().collect();
-    assert!(known.len() > 20, "only {} texts were found in error.rs: the search is broken", known.len());
-    let first_column = |path: &str| {
-        let text = read(path);
-        let from = text.find("| message |").unwrap_or_else(|| panic!("{path} has no table of messages"));
-        let lines = text[from..].lines().skip(2).take_while(|line| line.starts_with('|')).collect::<Vec<_>>();
-        all_captures("(?m)^[|] `([^`]+)` [|]", &lines.join("\n"))
-    };
-    for (path, complete) in [("README.md", false), ("docs/troubleshooting.md", true)] {
-        let told: BTreeSet<String> = first_column(path).into_iter().collect();
-        // A page may say what varies: `the cache directory …` for `the … …`.
-        let is_known = |text: &str| known.iter().any(|template| is_filled_in(template, text));
-        let unknown: Vec<_> = told.iter().filter(|text| !is_known(text)).collect();
-        assert!(unknown.is_empty(), "{path}: no message of the program: {unknown:?}");
-        let missing: Vec<_> = known.difference(&told).filter(|_| complete).collect();
-        assert!(missing.is_empty(), "{path}: these messages are missing: {missing:?}");
-    }
 }
 
 #[test]
