@@ -31,9 +31,13 @@ pub fn text(checks: &[Check]) -> String {
         }
     }
     let counted = [Verdict::Fault, Verdict::Warning, Verdict::Skipped, Verdict::Good].map(|verdict| {
-        let count = checks.iter().filter(|check| check.verdict == verdict).count();
-        let plural = matches!(verdict, Verdict::Fault | Verdict::Warning) && count != 1;
-        format!("{count} {}{}", verdict.word(), if plural { "s" } else { "" })
+        let of_it = || checks.iter().filter(|check| check.verdict == verdict).map(|check| check.name);
+        let is_trouble = matches!(verdict, Verdict::Fault | Verdict::Warning);
+        let plural = if is_trouble && of_it().count() != 1 { "s" } else { "" };
+        // The last line is what is seen first of a long output.
+        let names: Vec<&str> = if is_trouble { of_it().collect() } else { Vec::new() };
+        let names = if names.is_empty() { String::new() } else { format!(" ({})", names.join(", ")) };
+        format!("{} {}{plural}{names}", of_it().count(), verdict.word())
     });
     let _ = writeln!(text, "{}", counted.join(", "));
     text

@@ -36,6 +36,8 @@ pub(super) fn checks(inputs: &Inputs, environment: &Environment) -> Vec<Check> {
         let usable = cache_directory(directory);
         let is_usable = usable.remedy.is_none();
         checks.push(usable);
+        // A directory that is full cannot be used either.
+        checks.push(space(directory));
         if !is_usable {
             checks.push(Check::skipped(
                 "storage",
@@ -44,7 +46,6 @@ pub(super) fn checks(inputs: &Inputs, environment: &Environment) -> Vec<Check> {
             ));
             return checks;
         }
-        checks.push(space(directory));
     }
     checks.extend(match &environment.sccache {
         Some(Ok(found)) => probe::probe(inputs, environment, &choice, &found.path, version),

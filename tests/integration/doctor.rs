@@ -5,10 +5,11 @@ use rustix::process::Signal;
 use serde_json::Value;
 
 use crate::support::fake;
+use crate::support::http::Server;
 use crate::support::leftovers;
 use crate::support::service::{Redis, Service, given, led_to};
 use crate::support::step::{Finished, Step};
-use crate::support::tools::{ANY, VERSIONS, sccache};
+use crate::support::tools::{ANY, VERSIONS, program, sccache};
 use crate::support::world::World;
 
 fn doctor(world: &World, version: &str) -> Step {
@@ -157,8 +158,52 @@ fn the_text_is_for_people() {
         "\nfault    storage: ",
         "\n         looked at Redis at redis://",
         "\n         help: ",
-        "\n1 fault, 0 warnings, 0 skipped, ",
+        "\n1 fault (storage), 0 warnings, 0 skipped, ",
     ] {
         assert!(finished.stdout.contains(part), "{part}: {finished}");
+    }
+}
+
+/// `doctor` where `directory` is a file system of its own, after these commands there.
+fn doctor_on_a_mount(world: &World, directory: &std::path::Path, commands: &str) -> Finished {
+    std::fs::create_dir_all(directory).unwrap();
+    let script = format!("mount -t tmpfs -o mode=700,size=64k none \"$0\" && {commands} exec \"$@\"");
+    let options = ["--map-root-user", "--mount", "sh", "-c", &script, directory.to_str().unwrap()];
+    let step = doctor(world, ANY).env("SCCACHE_STEP_CACHE_DIR", directory);
+    step.wrapped(&program("unshare", "util-linux"), &options).run().expect(1)
+}
+
+#[test]
+fn a_full_and_a_read_only_disk_are_told_apart() {
+    let world = World::new();
+    let directory = world.path("cache");
+    let full = "{ dd if=/dev/zero of=\"$0/fill\" bs=1k 2> /dev/null || true; } &&";
+    let finished = doctor_on_a_mount(&world, &directory, full);
+    is(&finished, "cache directory", "fault", "No space left on device");
+    is(&finished, "disk space", "warning", "only 0 B are free");
+    let finished = doctor_on_a_mount(&world, &directory, "mount -o remount,ro \"$0\" &&");
+    is(&finished, "cache directory", "fault", "Read-only file system");
+}
+
+#[test]
+fn a_clock_that_the_storage_would_not_trust_is_told() {
+    let world = World::new();
+    for (date, verdict) in [("Sun, 22 Nov 2020 22:03:15 GMT", "fault"), ("", "good")] {
+        let server = Server::start(move |mut stream, _| {
+            use std::io::Write as _;
+            let mut reader = std::io::BufReader::new(stream.try_clone().unwrap());
+            if crate::support::http::read(&mut reader).is_some() {
+                let date = if date.is_empty() { String::new() } else { format!("Date: {date}\r\n") };
+                let head = format!("HTTP/1.1 403 x\r\n{date}Content-Length: 0\r\nConnection: close\r\n\r\n");
+                // The other side may be gone already.
+                let _ = stream.write_all(head.as_bytes());
+            }
+        });
+        let step = doctor(&world, ANY).env("SCCACHE_STEP_STARTUP_TIMEOUT", "1s");
+        let step = step.env("SCCACHE_STEP_WEBDAV_ENDPOINT", format!("http://127.0.0.1:{}", server.port));
+        let finished = step.run().expect(1);
+        let says = if verdict == "fault" { "s from the time of this machine" } else { "not behind it" };
+        is(&finished, "clock", verdict, says);
+        is(&finished, "storage", "fault", "the sccache server");
     }
 }
