@@ -3,12 +3,17 @@
 use std::path::Path;
 
 use crate::support::azurite::Azurite;
+use crate::support::entra::{self, Entra, Identity};
 use crate::support::leftovers;
 use crate::support::project::Project;
 use crate::support::runner::Runner;
+use crate::support::service::given;
 use crate::support::step::Step;
 use crate::support::tools::{ANY, VERSIONS, sccache};
 use crate::support::world::World;
+
+/// The one that knows Entra ID.
+const NEWEST: &str = VERSIONS[VERSIONS.len() - 1];
 
 fn azure(step: Step, connection_string: &str) -> Step {
     step.env("SCCACHE_STEP_CACHE", "azure")
@@ -149,4 +154,38 @@ fn the_command_of_run_does_not_inherit_the_credential() {
     assert!(finished.stdout.contains("SCCACHE_SERVER_UDS="), "{finished}");
     assert!(!finished.stdout.contains(Azurite::key()), "{finished}");
     azurite.stop();
+}
+
+#[test]
+fn an_identity_in_entra_id_leads_to_the_storage() {
+    let world = World::new();
+    let mut entra = Entra::start(&world, "objects");
+    std::fs::write(world.path("work/unit.c"), "int unit(void) { return 7; }\n").unwrap();
+    let job = |identity, prefix: &str| {
+        let run = ["run", "--wrap", "cc", "--format", "json", "--", "sh", "-c", "$CC -c unit.c -o unit.o"];
+        let step = world.step(&run).env("SCCACHE_STEP_SCCACHE", sccache(NEWEST)).env("CC", "cc");
+        let step = step.env("SCCACHE_STEP_CACHE", "azure").env("SCCACHE_STEP_AZURE_CONTAINER", "objects");
+        let step = step.env("SCCACHE_STEP_STARTUP_TIMEOUT", "20s");
+        given(step, &entra.variables(&world, identity)).env("SCCACHE_STEP_AZURE_KEY_PREFIX", prefix)
+    };
+    let secret = Identity::ClientSecret(entra::SECRET);
+    for (identity, prefix) in [(secret, "secret"), (Identity::Federated, "federated")] {
+        for expected in [(Some(0), Some(1)), (Some(1), Some(0))] {
+            let before = entra.tokens_asked_for();
+            let finished = job(identity, prefix).run().expect(0);
+            let report = crate::real::report_of_run(&finished);
+            let told = (report["hits"].as_u64(), report["misses"].as_u64());
+            assert_eq!(told, expected, "{identity:?}: {finished}");
+            assert!(
+                entra.tokens_asked_for() > before && !finished.to_string().contains("planted"),
+                "{finished}"
+            );
+        }
+    }
+    let wrong = job(Identity::ClientSecret("planted-wrong-secret"), "secret")
+        .env("SCCACHE_STEP_STARTUP_TIMEOUT", "3s");
+    let finished = wrong.run().expect(0);
+    assert!(finished.stderr.contains("the server runs on local disk instead"), "{finished}");
+    assert!(!finished.to_string().contains("planted"), "{finished}");
+    entra.stop();
 }

@@ -12,6 +12,7 @@ use crate::support::service::{
     Transport,
 };
 use crate::support::step::Step;
+use crate::support::tools::{VERSIONS, sccache};
 use crate::support::world::World;
 
 type Pairs = Vec<(&'static str, String)>;
@@ -284,6 +285,22 @@ fn without_server() -> Vec<Job> {
             &[("dist-scheduler-url", nowhere), ("dist-auth-token", "planted-scheduler-token")],
         ),
     ];
+    // Whatever is asked of other hosts, such as Azure's metadata service, has nowhere to go either.
+    let newest = sccache(VERSIONS[VERSIONS.len() - 1]).display().to_string();
+    jobs.push(Job::without_server(
+        "azure",
+        &[
+            ("sccache", &newest),
+            ("azure-container", "ci"),
+            ("azure-storage-account", "account"),
+            ("azure-endpoint", nowhere),
+            ("AZURE_AUTHORITY_HOST", nowhere),
+            ("AZURE_TENANT_ID", "tenant"),
+            ("AZURE_CLIENT_ID", "client"),
+            ("AZURE_CLIENT_SECRET", "planted-azure-secret"),
+            ("HTTP_PROXY", nowhere),
+        ],
+    ));
     for (user, password, token) in [("ci", "planted-dav-pw", ""), ("", "", "planted-dav-token")] {
         jobs.push(Job::without_server(
             "webdav",

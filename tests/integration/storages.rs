@@ -5,6 +5,7 @@ mod chains;
 mod gha;
 mod live;
 mod machines;
+mod trust;
 
 use serde_json::Value;
 

@@ -24,7 +24,7 @@ pub struct Azurite {
 const REQUESTS: &str = "requests.log";
 
 /// Where `.ci/prepare` puts Azurite; installed there when it is missing.
-fn installed() -> PathBuf {
+pub(super) fn installed() -> PathBuf {
     static INSTALLED: OnceLock<PathBuf> = OnceLock::new();
     let install = || {
         let named = outer("SCCACHE_STEP_TEST_AZURITE").map(PathBuf::from);

@@ -168,7 +168,7 @@ pub fn token(scope: &str, read: &[&str], permission: u64) -> String {
     format!("e30.{}.c2lnbmF0dXJl", base64url(claims.as_bytes()))
 }
 
-fn base64url(bytes: &[u8]) -> String {
+pub(super) fn base64url(bytes: &[u8]) -> String {
     super::azurite::base64(bytes).trim_end_matches('=').replace('+', "-").replace('/', "_")
 }
 

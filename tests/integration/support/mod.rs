@@ -6,6 +6,7 @@ pub mod azurite;
 pub mod cache_service;
 pub mod certificates;
 pub mod dist;
+pub mod entra;
 pub mod fake;
 pub mod gitlab_ci_local;
 pub mod http;
