@@ -146,3 +146,10 @@ fn what_people_copy_names_this_version() {
     }
     assert!(seen > 20, "only {seen} were found: the search is broken");
 }
+
+#[test]
+fn the_bill_of_materials_is_tried_here_with_the_program_that_a_release_uses() {
+    let version = Regex::new(r"cargo-cyclonedx@([0-9.]+)").unwrap();
+    let of = |file: &str| version.captures(&read(file)).unwrap_or_else(|| panic!("{file}"))[1].to_owned();
+    assert_eq!(of(".github/workflows/release.yml"), of(".ci/prepare"));
+}
