@@ -197,6 +197,15 @@ pub fn create_private_directory(path: &Path) -> std::io::Result<Option<String>> 
     foreign_directory(path)
 }
 
+/// Opens a file at its end; when there is none, one that only this user can read and write. The mode of one that exists
+/// is its owner's affair.
+///
+/// # Errors
+/// When it cannot be opened or created.
+pub fn append_private(path: &Path) -> std::io::Result<std::fs::File> {
+    system::private(std::fs::File::options().append(true).create(true)).open(path)
+}
+
 /// Why an existing directory is not ours alone; `None` when it is.
 ///
 /// # Errors

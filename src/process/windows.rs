@@ -1,7 +1,7 @@
 //! Windows. There are no signals, sockets in the file system, owners or modes to speak of; a job's
 //! temporary directory is its user's own.
 
-use std::fs::{File, Metadata};
+use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, Read};
 use std::os::windows::ffi::OsStrExt as _;
 use std::os::windows::io::{AsRawHandle as _, FromRawHandle as _, OwnedHandle, RawHandle};
@@ -135,6 +135,10 @@ pub(super) fn user_id() -> u32 {
 
 pub(super) fn create_private_directory(path: &Path) -> io::Result<()> {
     std::fs::create_dir_all(path)
+}
+
+pub(super) fn private(options: &mut OpenOptions) -> &mut OpenOptions {
+    options
 }
 
 pub(super) fn foreign(_metadata: &Metadata, _forbidden_mode: u32) -> Option<String> {

@@ -69,7 +69,7 @@ pub(super) static EXPLANATIONS: &[Explanation] = &[
     ),
     fixable(
         "response-file",
-        &["@"],
+        &["@", "-@", "-f", "--option-file"],
         "a response file that cannot be read or is quoted",
         "pass the arguments directly",
     ),
@@ -113,20 +113,52 @@ pub(super) static EXPLANATIONS: &[Explanation] = &[
     ),
     fixable(
         "timings-recorded",
-        &["-ftime-trace", "-time", "--time", "-fdevice-time-trace", "--fdevice-time-trace", "-save-stats"],
+        &[
+            "-ftime-trace",
+            "-time",
+            "--time",
+            "-fdevice-time-trace",
+            "--fdevice-time-trace",
+            "-save-stats",
+            "--save-stats",
+        ],
         "the compiler's timings are recorded",
         "drop the flag in CI",
     ),
     fixable(
         "extra-file",
-        &["-MJ", "-fstack-usage", "-fcallgraph-info", "-index-store-path", "-FA", "-Fa", "-Fx", "-FR"],
+        &[
+            "-MJ",
+            "-fstack-usage",
+            "-fcallgraph-info",
+            "-index-store-path",
+            "-fsave-optimization-record",
+            "-foptimization-record-file",
+            "-fthin-link-bitcode",
+            "-dependency-dot",
+            "-dsym-dir",
+            "-dumpdir",
+            "--symbol-graph-dir",
+            "-frepo",
+            "--mil-split",
+            "-FA",
+            "-Fa",
+            "-Fx",
+            "-FR",
+            "-Fr",
+            "-doc",
+            "-experimental:log",
+            "-dynamicdeopt",
+            "-dynamicdeopt:suffix",
+            "-dynamicdeopt:sync",
+        ],
         "an extra file is written beside the object",
         "drop the flag in CI",
     ),
     fixable("minimal-rebuild", &["-Gm"], "MSVC's minimal rebuild is on", "drop the flag in CI"),
     fixable(
         "arguments-unreadable",
-        &["argument parse"],
+        &["argument parse", "CL environment variable value broken", "_CL_ environment variable value broken"],
         "sccache cannot read the arguments",
         "look for an incomplete flag",
     ),
@@ -145,8 +177,10 @@ pub(super) static EXPLANATIONS: &[Explanation] = &[
             "-fno-profile-generate",
             "-fno-profile-instr-use",
             "-fno-profile-instr-generate",
+            "-fcodegen-data-generate",
+            "-fmemory-profile",
         ],
-        "compiled with a recorded profile, which sccache does not track",
+        "compiled with a recorded profile, or to record one, which sccache does not track",
     ),
     expected(
         &[
@@ -164,25 +198,47 @@ pub(super) static EXPLANATIONS: &[Explanation] = &[
             "-internalPartition",
             "-reference",
             "-stdIfcDir",
+            "-fmodules-user-build-path",
+            "-module-dependency-dir",
+            "-experimental:module",
+            "-ifcMap",
+            "-ifcOnly",
+            "-ifcOutput",
+            "-ifcSearchDir",
+            "-x c++-module with /Tc or /Tp",
+            "-x c++-module without -fmodule-output= or vice versa",
         ],
         "C++ modules, which sccache does not track",
     ),
     expected(&["-fplugin", "-fplugin=libcc1plugin"], "a compiler plugin, whose work sccache cannot see"),
-    expected(&["--sysroot", "target unsure"], "rustc compiles for a target whose files sccache cannot name"),
     expected(
-        &["--config", "-working-directory", "--embed-dir"],
+        &["--sysroot", "target unsure", "target"],
+        "rustc compiles for a target whose files sccache cannot name",
+    ),
+    expected(&["--remap-path-prefix"], "rustc renames paths, which sccache before 0.9 does not track"),
+    expected(&["-Fe", "-S"], "the call makes no object, but a program or assembler text"),
+    expected(
+        &["--config", "-working-directory", "--embed-dir", "-FU", "-Ft"],
         "the call depends on files that sccache does not track",
     ),
     expected(
-        &["Can't handle Raw arguments with -Xclang", "Can't handle UnknownFlag arguments with -Xclang"],
+        &[
+            "Can't handle Raw arguments with -Xclang",
+            "Can't handle UnknownFlag arguments with -Xclang",
+            "Can't handle complex arguments through clang",
+        ],
         "an argument after `-Xclang` that sccache does not know",
     ),
     expected(&["unknown source language", "-x", "no input file"], "not a source file that sccache knows"),
     noise(&["missing input"], "rustc is asked for its version or settings; nothing is compiled"),
     noise(&["-"], "the source comes from standard input: a probe by cargo or configure"),
-    noise(&["-E", "-P", "--preprocess"], "preprocesses only: a probe by configure or CMake"),
+    noise(&["-E", "-P", "--preprocess", "-Fi"], "preprocesses only: a probe by configure or CMake"),
     noise(&["-M", "-MM"], "lists dependencies only"),
-    noise(&["-fsyntax-only", "--analyze", "output to nul"], "checks only, and writes no object"),
+    noise(
+        &["-fsyntax-only", "--analyze", "--analyzer-output", "output to nul", "-n", "--dry-run"],
+        "checks only, and writes no object",
+    ),
+    noise(&["-V", "-VV", "-##", "-###"], "the compiler is asked for its version, or what it would do"),
 ];
 
 static UNKNOWN: Explanation = Explanation {
@@ -193,8 +249,13 @@ static UNKNOWN: Explanation = Explanation {
     remedy: "",
 };
 
-/// The explanation of a reason. sccache 0.19 adds the crate types: `crate-type (bin)`.
+/// The explanation of a reason. sccache 0.19 adds the crate types: `crate-type (bin)`. A flag of MSVC is told as it was
+/// written, with a dash or a slash, and nvcc's may end in `=`.
 pub(super) fn explain(reason: &str) -> &'static Explanation {
-    let plain = if reason.starts_with("crate-type (") { "crate-type" } else { reason };
+    let flag = reason.strip_prefix('/').map(|rest| format!("-{rest}"));
+    let plain = match flag.as_deref().unwrap_or(reason) {
+        types if types.starts_with("crate-type (") => "crate-type",
+        plain => plain.strip_suffix('=').unwrap_or(plain),
+    };
     EXPLANATIONS.iter().find(|explanation| explanation.reasons.contains(&plain)).unwrap_or(&UNKNOWN)
 }

@@ -105,7 +105,13 @@ mod tests {
                 assert_ne!(explain(reason).matter, Matter::Unknown, "{reason}");
             }
         }
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/sccache-reasons/reasons.txt");
+        let reasons = std::fs::read_to_string(path).unwrap();
+        let unknown: Vec<&str> =
+            reasons.lines().filter(|reason| explain(reason).matter == Matter::Unknown).collect();
+        assert!(unknown.is_empty() && reasons.lines().count() > 150, "{unknown:?}");
         assert_eq!(explain("crate-type (bin,cdylib)").matter, Expected);
+        assert_eq!(explain("/Gm").id, "minimal-rebuild");
         assert_eq!(explain("reason of the future").matter, Matter::Unknown);
     }
 }

@@ -3,7 +3,6 @@
 //! Speaks `SCCACHE_STARTUP_NOTIFY`. Not every failure is notified (bad configuration and panics are not),
 //! so the child's exit is watched as well.
 
-use std::fs::File;
 use std::process::{Child, ExitStatus};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread;
@@ -84,7 +83,7 @@ fn veiled(answer: Answer, order: &Order, log_start: u64) -> Answer {
 }
 
 fn spawn(order: &Order, notify_name: &str) -> anyhow::Result<Child> {
-    let log = File::options().append(true).create(true).open(&order.log);
+    let log = process::append_private(&order.log);
     let log = log.with_context(|| format!("its log `{}` cannot be written", order.log.display()))?;
     let (address_name, address_value) = order.address.variable();
     let mut command = process::command(&order.sccache);

@@ -1,6 +1,5 @@
 //! Starting a server under a supervisor, from the side of `pre`.
 
-use std::fs::File;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::Path;
 use std::process::{Child, ChildStdin, Stdio};
@@ -108,7 +107,7 @@ pub fn start(program: &Path, order: &Order) -> Result<Supervised, Error> {
 }
 
 fn spawn(program: &Path, order: &Order) -> anyhow::Result<(Child, ChildStdin)> {
-    let log = File::options().append(true).create(true).open(order.run_dir.join("supervisor.log"))?;
+    let log = process::append_private(&order.run_dir.join("supervisor.log"))?;
     let mut command = process::command(program);
     // Its own variables are the server's harmless ones: enough to be found by a host's clean-up, and
     // nothing that a credential could hide in.
