@@ -1,5 +1,6 @@
 //! Distributed compilation, live: a scheduler and a build server of sccache-dist on this machine.
 
+use crate::findings::{has, is_clean};
 use crate::support::dist::{Dist, TOKEN};
 use crate::support::project::Project;
 use crate::support::step::Step;
@@ -31,8 +32,16 @@ fn what_misses_is_compiled_by_the_scheduler_and_what_hits_is_not() {
             stats["dist_compiles"].as_object().unwrap().values().map(|count| count.as_u64().unwrap()).sum();
         assert_eq!((compiled, stats["dist_errors"].as_u64()), (expected, Some(0)), "{report:#}");
         assert!(!finished.to_string().contains(TOKEN), "{finished}");
+        is_clean(&report, "distribution-failed");
         Project::clean(&copy);
     }
+    // Without the server that its scheduler counts on, each unit is compiled here after the attempt.
+    dist.stop_server();
+    std::fs::remove_dir_all(world.path("cache")).unwrap();
+    let failed = crate::real::report_of_run(&step.run().expect(0));
+    has(&failed, "distribution-failed");
+    assert_eq!(failed["misses"].as_u64(), Some(units), "{failed:#}");
+    Project::clean(&copy);
     // Without its scheduler the machine compiles itself.
     dist.stop();
     std::fs::remove_dir_all(world.path("cache")).unwrap();

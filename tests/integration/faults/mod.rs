@@ -11,7 +11,7 @@ mod state;
 mod storage;
 mod supervisor;
 
-use job::Job;
+pub use job::Job;
 
 /// The tests of this suite, and the last cells of the table in the documentation.
 #[test]

@@ -112,6 +112,11 @@ impl Dist {
         std::fs::read_to_string(self.root.join(format!("{name}.log"))).unwrap_or_default()
     }
 
+    /// Ends the build server alone, as a crash would.
+    pub fn stop_server(&mut self) {
+        self.server.stop();
+    }
+
     pub fn stop(&mut self) {
         self.server.stop();
         self.scheduler.stop();
