@@ -16,7 +16,7 @@ use crate::report::{Format, Report};
 use crate::sccache;
 use crate::secret::Secret;
 use crate::server::order::{Order, failure};
-use crate::server::{self, Launched};
+use crate::server::{self, Group, Launched};
 use crate::state::{Address, ServerState};
 use crate::stats::Stats;
 use crate::version::Version;
@@ -117,7 +117,7 @@ impl SccacheManager {
             Error::DirectoryUnusable { path, purpose: "state directory", source: error.into() }
         })?;
         let order = self.order(&sccache, version, directory.path());
-        let launched = match server::launch(&order) {
+        let launched = match server::launch(&order, Group::Ours) {
             Ok(launched) => launched,
             Err(answer) => {
                 return Err(failure(&answer, &order).unwrap_or(Error::ServerRunning { pid: 0 }));

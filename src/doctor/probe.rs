@@ -159,7 +159,7 @@ fn attempt(
         directory.path(),
         cache.as_ref().map(|(inner, ..)| inner.path()),
     );
-    let launched = server::launch(&order).map_err(|answer| reason(&answer, &order))?;
+    let launched = server::launch(&order, server::Group::Own).map_err(|answer| reason(&answer, &order))?;
     let result = compile_twice(environment, choice, program, (compiler, source), (&launched, &order));
     let stopped = server::stop(launched.identity, &launched.address, STOP_LIMIT);
     if let Some((inner, absent)) = cache {

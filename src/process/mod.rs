@@ -58,6 +58,16 @@ pub fn end_group(child: &mut std::process::Child) {
     let _ = child.wait();
 }
 
+/// Waits for the end of a child made by [`own_group`], and ends what is left of its group while nobody else can
+/// have its number. On Windows it only waits.
+///
+/// # Errors
+/// When it cannot be waited for.
+pub fn wait_and_end_group(child: &mut std::process::Child) -> std::io::Result<std::process::ExitStatus> {
+    system::end_group_after(child);
+    child.wait()
+}
+
 /// Sends a signal to a group made by [`own_group`]. Unknown groups are ignored. Does nothing on Windows,
 /// where the console reaches them.
 pub fn signal_group(leader_pid: u32, signal: i32) {

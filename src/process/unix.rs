@@ -29,6 +29,16 @@ pub(super) fn end_group(child: &mut Child) {
     }
 }
 
+pub(super) fn end_group_after(child: &Child) {
+    use rustix::process::{WaitId, WaitIdOptions, waitid};
+    let Some(group) = pid(child.id()) else { return };
+    // Left as a zombie for the moment, it keeps its number from being anybody else's.
+    let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
+    while let Err(rustix::io::Errno::INTR) = waitid(WaitId::Pid(group), options) {}
+    // Mostly there is nobody left.
+    let _ = rustix::process::kill_process_group(group, Signal::KILL);
+}
+
 pub(super) fn signal_group(leader_pid: u32, signal: i32) {
     let signal = Signal::from_named_raw(signal);
     if let (Some(group), Some(signal)) = (pid(leader_pid), signal) {

@@ -45,6 +45,8 @@ pub(super) fn end_group(child: &mut Child) {
     let _ = child.kill();
 }
 
+pub(super) fn end_group_after(_child: &Child) {}
+
 pub(super) fn signal_group(_leader_pid: u32, _signal: i32) {}
 
 pub(super) fn signal_process(_pid: u32, _signal: i32) {}

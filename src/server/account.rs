@@ -75,14 +75,14 @@ impl Account {
                 let sample = Sample { at_unix_ms, elapsed_ms, pid, rss_bytes, cpu_ms, ..self.counters() };
                 self.samples.push(sample);
             }
-            Event::Ended { pid, code, signal, requested, uncounted, why } => {
+            Event::Ended { pid, code, signal, requested, uncounted, idle, why } => {
                 if let Some(record) = self.newest(pid) {
                     record.has_ended = true;
                 }
                 if requested {
                     return;
                 }
-                let what = manner(pid, code, signal);
+                let what = manner(pid, code, signal, idle);
                 let cost = (uncounted > 0).then(|| format!("up to {} not counted", requests(uncounted)));
                 let incident = Incident { at_unix_ms, what, why, cost };
                 self.lost = Some(incident.clone());
@@ -146,8 +146,9 @@ impl Account {
 }
 
 /// How a server ended, in words.
-fn manner(pid: u32, code: Option<i32>, signal: Option<i32>) -> String {
+fn manner(pid: u32, code: Option<i32>, signal: Option<i32>, idle: bool) -> String {
     match (signal, code) {
+        _ if idle => format!("the server (pid {pid}) left because it was idle"),
         (Some(signal), _) => format!("the server (pid {pid}) was killed by signal {signal}"),
         (None, Some(0)) => format!("the server (pid {pid}) was stopped by somebody else"),
         (None, Some(code)) => format!("the server (pid {pid}) ended with exit code {code}"),

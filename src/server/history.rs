@@ -66,6 +66,9 @@ pub enum Event {
         requested: bool,
         /// Requests that came after its last sample, and are in no counter that we know.
         uncounted: u64,
+        /// Whether it left by itself, because nobody had asked it anything for long enough.
+        #[serde(default)]
+        idle: bool,
         /// What is known about the reason, in one line.
         why: Option<String>,
     },

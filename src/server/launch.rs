@@ -27,6 +27,15 @@ pub struct Launched {
     pub ended: Receiver<ExitStatus>,
 }
 
+/// Which process group a server and its compilers are in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Group {
+    /// One of their own: when the server has ended, so do its compilers.
+    Own,
+    /// That of this process: a terminal's Ctrl-C reaches them as it reaches us.
+    Ours,
+}
+
 enum Event {
     Notified(anyhow::Result<Ready>),
     Ended(ExitStatus),
@@ -37,27 +46,27 @@ enum Event {
 ///
 /// # Errors
 /// The answer that tells why there is no server; whatever was started has been ended then.
-pub fn launch(order: &Order) -> Result<Launched, Answer> {
+pub fn launch(order: &Order, group: Group) -> Result<Launched, Answer> {
     let failed = |error: anyhow::Error| Answer::Failed { reason: format!("{error:#}") };
     let log_start = std::fs::metadata(&order.log).map_or(0, |metadata| metadata.len());
     let listener = NotifyListener::bind(&order.socket_dir)
         .with_context(|| format!("no socket could be made in `{}`", order.socket_dir.display()))
         .map_err(failed)?;
     let notify_name = listener.name();
-    let mut child = spawn(order, &notify_name).map_err(failed)?;
+    let mut child = spawn(order, &notify_name, group).map_err(failed)?;
     let Some(identity) = process::identify(child.id()) else {
         // Only a process that has ended has no identity.
         let status = child.wait().context("it was lost").map_err(failed)?;
         return Err(veiled(ended(status, order, log_start), order, log_start));
     };
     let (events, inbox) = channel();
-    let ended = watch(child, events.clone());
+    let ended = watch(child, group, events.clone());
     thread::spawn(move || {
         let heard = listener.accept().map_err(anyhow::Error::from).and_then(read_ready);
         // Nobody waits for it any more when the start has been decided already.
         let _ = events.send(Event::Notified(heard));
     });
-    let verdict = decide(&inbox, order, log_start);
+    let verdict = decide(&inbox, order, log_start, &notify_name);
     NotifyListener::release(&notify_name);
     match verdict {
         Ok(address) => Ok(Launched { identity, address, ended }),
@@ -82,7 +91,7 @@ fn veiled(answer: Answer, order: &Order, log_start: u64) -> Answer {
     }
 }
 
-fn spawn(order: &Order, notify_name: &str) -> anyhow::Result<Child> {
+fn spawn(order: &Order, notify_name: &str, group: Group) -> anyhow::Result<Child> {
     let log = process::append_private(&order.log);
     let log = log.with_context(|| format!("its log `{}` cannot be written", order.log.display()))?;
     let (address_name, address_value) = order.address.variable();
@@ -95,14 +104,22 @@ fn spawn(order: &Order, notify_name: &str) -> anyhow::Result<Child> {
         .current_dir(&order.run_dir)
         .stdout(log.try_clone()?)
         .stderr(log);
+    if group == Group::Own {
+        process::own_group(&mut command);
+    }
     command.spawn().with_context(|| format!("`{}` cannot be executed", order.sccache.display()))
 }
 
 /// Reaps the child when it ends and tells both receivers.
-fn watch(mut child: Child, events: Sender<Event>) -> Receiver<ExitStatus> {
+fn watch(mut child: Child, group: Group, events: Sender<Event>) -> Receiver<ExitStatus> {
     let (sender, ended) = channel();
     thread::spawn(move || {
-        if let Ok(status) = child.wait() {
+        let waited = match group {
+            // Its compilers write to files that the clients' own compilers are about to write.
+            Group::Own => process::wait_and_end_group(&mut child),
+            Group::Ours => child.wait(),
+        };
+        if let Ok(status) = waited {
             // Either may have lost interest; the other still hears it.
             let _ = events.send(Event::Ended(status));
             let _ = sender.send(status);
@@ -111,8 +128,14 @@ fn watch(mut child: Child, events: Sender<Event>) -> Receiver<ExitStatus> {
     ended
 }
 
-fn decide(inbox: &Receiver<Event>, order: &Order, log_start: u64) -> Result<Address, Answer> {
+fn decide(
+    inbox: &Receiver<Event>,
+    order: &Order,
+    log_start: u64,
+    notify_name: &str,
+) -> Result<Address, Answer> {
     let began = Instant::now();
+    let mut has_ended = None;
     let failed = |reason: String| Err(Answer::Failed { reason });
     loop {
         if let Some(signal) = process::cancellation().signal() {
@@ -122,7 +145,9 @@ fn decide(inbox: &Receiver<Event>, order: &Order, log_start: u64) -> Result<Addr
         if left.is_zero() {
             return Err(Answer::TimedOut);
         }
-        return match inbox.recv_timeout(left.min(Duration::from_millis(50))) {
+        // After its end both threads come to theirs, however long that takes on a busy machine.
+        let look = Duration::from_millis(if has_ended.is_some() { 2000 } else { 50 });
+        return match inbox.recv_timeout(left.min(look)) {
             Ok(Event::Notified(Ok(Ready::Listening(place)))) => {
                 parse_address(&order.address, &place).or_else(|error| failed(format!("{error:#}")))
             }
@@ -131,10 +156,18 @@ fn decide(inbox: &Receiver<Event>, order: &Order, log_start: u64) -> Result<Addr
             }
             Ok(Event::Notified(Ok(Ready::TimedOut))) => Err(Answer::TimedOut),
             Ok(Event::Notified(Ok(Ready::Failed(reason)))) => failed(one_line(&reason)),
+            // What it said is better than how it ended, and may still be on its way.
+            Ok(Event::Ended(status)) => {
+                has_ended = Some(status);
+                NotifyListener::release(notify_name);
+                continue;
+            }
             // An unreadable message decides nothing: the child's exit or the time limit will.
-            Ok(Event::Notified(Err(_))) | Err(RecvTimeoutError::Timeout) => continue,
-            Ok(Event::Ended(status)) => Err(ended(status, order, log_start)),
-            Err(RecvTimeoutError::Disconnected) => failed("it was lost".into()),
+            Ok(Event::Notified(Err(_))) | Err(RecvTimeoutError::Timeout) if has_ended.is_none() => continue,
+            Ok(Event::Notified(Err(_))) | Err(_) => match has_ended {
+                Some(status) => Err(ended(status, order, log_start)),
+                None => failed("it was lost".into()),
+            },
         };
     }
 }

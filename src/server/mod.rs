@@ -22,7 +22,7 @@ mod veil;
 pub use account::{Account, Record};
 pub use ask::{Told, ask, drain, statistics};
 pub use connection::statistics_at;
-pub use launch::{Launched, launch};
+pub use launch::{Group, Launched, launch};
 pub use stop::{
     AllStopped, Manner, Severity, Stopped, mark_requested, remove_sockets, stop, stop_all, stop_supervisor,
 };

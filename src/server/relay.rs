@@ -55,6 +55,7 @@ pub struct Relay {
     connections: BTreeMap<usize, Connection>,
     next_token: usize,
     begun: u64,
+    shutdowns: u64,
 }
 
 impl Relay {
@@ -75,6 +76,7 @@ impl Relay {
             connections: BTreeMap::new(),
             next_token: FIRST_CONNECTION,
             begun: 0,
+            shutdowns: 0,
         })
     }
 
@@ -97,6 +99,11 @@ impl Relay {
     #[must_use]
     pub fn begun(&self) -> u64 {
         self.begun
+    }
+
+    /// How often a server was asked to shut down since the last call.
+    pub fn take_shutdowns(&mut self) -> u64 {
+        std::mem::take(&mut self.shutdowns)
     }
 
     /// How many of them are not at their end.
@@ -198,7 +205,10 @@ impl Relay {
                             Ok(server)
                         });
                         match server {
-                            Ok(server) => connection.give_server(server),
+                            Ok(server) => {
+                                self.shutdowns += u64::from(connection.asks_to_shut_down());
+                                connection.give_server(server);
+                            }
                             // It has just died. The next one is told to us, or the hold limit comes.
                             Err(_) => return,
                         }

@@ -34,7 +34,9 @@ impl Keeper {
             _ => (0, None),
         };
         let pid = identity.pid;
-        self.chronicle.note(history::Event::Ended { pid, code, signal, requested, uncounted, why });
+        // Everybody who asks it to leave does so at the job's address.
+        let idle = !requested && code == Some(0) && self.relay.take_shutdowns() == 0;
+        self.chronicle.note(history::Event::Ended { pid, code, signal, requested, uncounted, idle, why });
         let Some(serving) = ours.filter(|_| !requested) else { return };
         let now = self.chronicle.elapsed();
         self.down_since = Some(now);

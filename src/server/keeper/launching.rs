@@ -10,7 +10,7 @@ use super::{Event, Keeper, Serving};
 use crate::process;
 use crate::sccache::wire;
 use crate::server::history;
-use crate::server::launch::{Launched, launch};
+use crate::server::launch::{Group, Launched, launch};
 use crate::server::order::{Answer, Order};
 use crate::server::relay::Target;
 use crate::server::restarts::Restarts;
@@ -57,7 +57,7 @@ impl Keeper {
         self.launching.number += 1;
         self.launching.log_bytes = std::fs::metadata(&self.order.log).map_or(0, |metadata| metadata.len());
         let (order, outbox) = (self.next_order(), self.outbox.clone());
-        thread::spawn(move || match launch(&order) {
+        thread::spawn(move || match launch(&order, Group::Own) {
             Ok(Launched { identity, address, ended }) => {
                 outbox.send(Event::Launched(Ok((identity, address))));
                 outbox.send(Event::Ended(identity, ended.recv().ok()));

@@ -84,6 +84,11 @@ impl Connection {
         }
     }
 
+    /// Whether the waiting request is for the server's end.
+    pub(super) fn asks_to_shut_down(&self) -> bool {
+        matches!(&self.stage, Stage::Waiting { frame, .. } if frame.starts_with(&wire::SHUT_DOWN))
+    }
+
     /// Passes the waiting request on to a server.
     pub(super) fn give_server(&mut self, server: Socket) {
         if let Stage::Waiting { frame, since, .. } = &mut self.stage {

@@ -12,8 +12,10 @@ fn a_server_killed_while_compiling() {
     job.pre(&[]);
     let build = job.build_held("unit", 12, 1);
     let old = job.server();
+    assert!(!leftovers::group(old).is_empty(), "the compilers of a server are found with it");
     leftovers::kill(old, Signal::KILL);
     job.await_server_after(old);
+    until("the end of its compilers", || leftovers::group(old).is_empty().then_some(()));
     job.release();
     Job::is_right(build.finish(), 12);
     let told = job.post();
@@ -109,7 +111,7 @@ fn a_server_that_leaves_because_it_was_idle() {
     job.build("unit", 3);
     let told = job.post();
     assert_eq!((told.counts(), told.stated_loss()), ((3, 3), 0), "{:#}", told.report);
-    insta::assert_snapshot!(told.incidents(&job.world), @"the server (pid [pid]) was stopped by somebody else; its log ends with: [[time] INFO  sccache::server] ok, fully shutting down now; a new one was ready after [time]");
+    insta::assert_snapshot!(told.incidents(&job.world), @"the server (pid [pid]) left because it was idle; its log ends with: [[time] INFO  sccache::server] ok, fully shutting down now; a new one was ready after [time]");
 }
 
 #[test]

@@ -46,6 +46,15 @@ pub fn of(root: &Path) -> BTreeSet<Found> {
     marked.collect()
 }
 
+/// The living members of a process group, its leader not counted.
+pub fn group(leader: u32) -> BTreeSet<u32> {
+    let of = |pid: u32| {
+        let stat = read(pid, "stat");
+        stat.rsplit_once(')')?.1.split_whitespace().nth(2)?.parse::<u32>().ok()
+    };
+    living().into_iter().filter(|pid| *pid != leader && of(*pid) == Some(leader)).collect()
+}
+
 /// Waits until no process of `root` is left; those that stay are told.
 pub fn gone(root: &Path, limit: Duration) -> BTreeSet<Found> {
     let began = Instant::now();
