@@ -93,6 +93,9 @@ class Job:
         started = [entry["server"]["pid"] for entry in self.history() if entry["event"] == "started"]
         return started[-1] if started else None
 
+    def supervisor(self):
+        return [entry["supervisor"]["pid"] for entry in self.history() if entry["event"] == "supervised"][-1]
+
     def processes(self):
         """Those that have our directory in their arguments or environment."""
         found = {}
@@ -115,7 +118,7 @@ def kill(pid, number):
         pass
 
 
-def faults(job, with_supervisor):
+def faults(job):
     """The faults by name; each breaks something of the job."""
     def clients():
         server = {entry["server"]["pid"] for entry in job.history() if entry["event"] == "started"}
@@ -127,9 +130,8 @@ def faults(job, with_supervisor):
                      "SCCACHE_SERVER_UDS": job.state()["address"]["socket"]}
         subprocess.run([job.sccache, "--stop-server"], env=variables, capture_output=True, timeout=60, check=False)
 
-    if with_supervisor:
-        return {"supervisor killed": lambda: kill(job.state()["supervisor"]["pid"], signal.SIGKILL)}
     return {
+        "supervisor killed": lambda: kill(job.supervisor(), signal.SIGKILL),
         "server killed": lambda: kill(job.server(), signal.SIGKILL),
         "server terminated": lambda: kill(job.server(), signal.SIGTERM),
         "server stopped by a signal": lambda: kill(job.server(), signal.SIGSTOP),
@@ -145,7 +147,6 @@ def main():
         parser.add_argument(name, required=True)
     parser.add_argument("--minutes", type=float, default=10)
     parser.add_argument("--seed", type=int, default=int(time.time()))
-    parser.add_argument("--supervisor", action="store_true")
     given = parser.parse_args()
     random.seed(given.seed)
     print(f"seed {given.seed}", flush=True)
@@ -161,7 +162,7 @@ def soak(job, given):
 
     def breaker():
         while not over.wait(random.uniform(1, 4)):
-            name, act = random.choice(list(faults(job, given.supervisor).items()))
+            name, act = random.choice(list(faults(job).items()))
             try:
                 if name == "client killed":
                     client_killed.append(time.monotonic())
@@ -177,10 +178,6 @@ def soak(job, given):
         began = time.monotonic()
         builds += 1
         trouble = job.build(builds)
-        if given.supervisor and not pathlib.Path(f"/proc/{job.state()['supervisor']['pid']}").exists():
-            # The next build has a supervisor again.
-            job.call("post")
-            job.pre()
         if trouble is None:
             continue
         if any(began <= at <= time.monotonic() for at in client_killed) and "Killed" in trouble:
@@ -188,8 +185,7 @@ def soak(job, given):
         else:
             failed.append(trouble)
             print(f"build {builds} failed: {trouble}", flush=True)
-            if not given.supervisor:
-                break
+            break
     over.set()
     thread.join()
     servers = {entry["server"]["pid"] for entry in job.history() if entry["event"] == "started"}
@@ -210,8 +206,6 @@ def soak(job, given):
     print(f"{len(report['incidents'])} incidents; {report['hits']} hits, {report['misses']} misses told, "
           f"{counted} compilations by servers counted, {len(lines) - counted} by clients, up to {loss} stated as lost")
     print(f"{len(left)} processes left {list(left.values())}")
-    if given.supervisor:
-        return 0
     return 0 if not failed and not left and within else 1
 
 

@@ -2,10 +2,9 @@
 # Compiles in a loop while something is broken every few seconds. Fails when a build fails that should not, when the
 # report loses more than it says, or when anything is left at the end.
 #
-# usage: scripts/soak.sh [--minutes <number>] [--supervisor]
+# usage: scripts/soak.sh [--minutes <number>] [--seed <number>]
 #
-# With --supervisor the supervisor is killed instead, and the builds that fail are only counted: nothing repairs
-# anything then. Needs cargo, cc, make and python3, and an sccache in PATH (or one that .ci/prepare has installed).
+# Needs cargo, cc, make and python3, and an sccache in PATH (or one that .ci/prepare has installed).
 set -euo pipefail
 repository=$(cd "$(dirname "$0")/.." && pwd)
 target=${CARGO_TARGET_DIR:-target}

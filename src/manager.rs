@@ -126,6 +126,7 @@ impl SccacheManager {
         let state = ServerState {
             server: launched.identity,
             supervisor: launched.identity,
+            holder: None,
             address: launched.address.clone(),
             log: order.log,
             run_dir: order.run_dir,

@@ -273,7 +273,7 @@ fn saved_state(path: &Path, job: Option<&str>) -> SavedState {
     match State::read(path) {
         Ok(None) => SavedState::Absent,
         Ok(Some(state)) => {
-            let is_alive = state.server.as_ref().is_some_and(|server| process::is_alive(server.supervisor));
+            let is_alive = state.server.as_ref().is_some_and(crate::server::is_kept);
             let is_live = is_alive && is_of(&state, job);
             SavedState::Present { state: Box::new(state), is_live }
         }

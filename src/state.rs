@@ -81,8 +81,11 @@ pub enum Phase {
 pub struct ServerState {
     /// The first server process; the history tells of those after it.
     pub server: ProcessIdentity,
-    /// Their parent, `sccache-step supervise`, which listens at the address.
+    /// Their parent, `sccache-step supervise`; the history tells of those after it.
     pub supervisor: ProcessIdentity,
+    /// The parent of that one, which holds the address, where there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub holder: Option<ProcessIdentity>,
     /// Where the job finds a server.
     pub address: Address,
     /// Its log.

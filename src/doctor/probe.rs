@@ -232,6 +232,7 @@ fn compile_twice(
     let state = ServerState {
         server: launched.identity,
         supervisor: launched.identity,
+        holder: None,
         address: launched.address.clone(),
         log: order.log.clone(),
         run_dir: order.run_dir.clone(),

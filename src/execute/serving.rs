@@ -64,8 +64,7 @@ impl Work<'_> {
             let state = State::read(&self.environment.state_path).ok().flatten();
             let is_live = |state: &State| {
                 let server = state.server.as_ref();
-                state.phase == Phase::Started
-                    && server.is_some_and(|server| process::is_alive(server.supervisor))
+                state.phase == Phase::Started && server.is_some_and(server::is_kept)
             };
             if let Some(state) = state.filter(is_live) {
                 self.reuse(&state);
@@ -124,6 +123,7 @@ impl Work<'_> {
         self.outcome.server = Some(ServerState {
             server: supervised.server,
             supervisor: supervised.supervisor,
+            holder: supervised.holder,
             address: supervised.address.clone(),
             log: order.log,
             run_dir: order.run_dir,
@@ -299,10 +299,10 @@ impl Work<'_> {
     /// A server that was neither handed over nor stopped is one that nobody would ever stop.
     pub(super) fn tidy_up(&mut self) {
         let Some(supervised) = self.supervised.take() else { return };
-        let (server, supervisor) = (supervised.server, supervised.supervisor);
+        let (server, keepers) = (supervised.server, supervised.keepers());
         // Dropping it lets go of the leash, upon which the supervisor stops the server.
         drop(supervised);
-        if let Err(error) = server::stop_supervisor(supervisor) {
+        if let Err(error) = server::stop_supervisor(&keepers) {
             process::end(server, process::Urgency::Kill);
             self.outcome.troubles.push(Arc::new(error));
         }

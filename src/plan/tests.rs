@@ -38,6 +38,7 @@ fn state(phase: Phase) -> Box<State> {
         server: Some(ServerState {
             server: process(4711),
             supervisor: process(4710),
+            holder: None,
             address: Address::Socket("/temp/run/s".into()),
             log: "/temp/run/server.log".into(),
             run_dir: "/temp/run".into(),

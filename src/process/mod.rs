@@ -3,8 +3,15 @@
 //! The contract. `unix.rs` and `windows.rs` have the same items in the same order, so that they can be
 //! compared line by line. Nothing here knows what a server is.
 
+mod board;
 mod cancel;
 mod capture;
+#[cfg(unix)]
+mod channel;
+mod entrance;
+mod hold;
+#[cfg(unix)]
+mod hold_unix;
 mod proc;
 mod socket;
 #[cfg(unix)]
@@ -16,9 +23,12 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use crate::state::ProcessIdentity;
+pub use board::{Board, Mark};
 pub use cancel::{Cancellation, cancellation};
 pub use capture::{Captured, capture, command};
-pub use proc::{Usage, ancestor_named, group_leader, marked, out_of_memory_kills, usage};
+pub use entrance::{Entrance, News};
+pub use hold::{Inheritance, Predecessor, Terms, hold};
+pub use proc::{Usage, ancestor_named, end_session, group_leader, marked, out_of_memory_kills, usage};
 pub use socket::{Listener, Socket};
 #[cfg(unix)]
 use unix as system;

@@ -38,6 +38,12 @@ pub fn group_leader() -> Option<ProcessIdentity> {
     system::group_leader()
 }
 
+/// Ends all other processes of our session, save our parent, until there are none. Does nothing in a session that
+/// neither of us leads.
+pub fn end_session() {
+    system::end_session();
+}
+
 /// How many processes the kernel has killed for want of memory in our control group, or 0.
 #[must_use]
 pub fn out_of_memory_kills() -> u64 {
@@ -50,7 +56,7 @@ pub(super) use system::fields;
 #[cfg(target_os = "linux")]
 mod system {
     use super::Usage;
-    use crate::process::{identify, is_alive};
+    use crate::process::{Urgency, identify, is_alive};
     use crate::state::ProcessIdentity;
 
     /// The fields of `/proc/<process>/stat` from the third on, counted behind the closing parenthesis of the
@@ -110,6 +116,36 @@ mod system {
         (leader != 0 && leader != std::process::id()).then(|| identify(leader)).flatten()
     }
 
+    pub(super) fn end_session() {
+        let Some(session) = session_of("self") else { return };
+        let ours = [std::process::id(), std::os::unix::process::parent_id()];
+        if !ours.iter().any(|pid| pid.to_string() == session) {
+            return;
+        }
+        // Those that one of them started in the meantime are found the next time.
+        for _ in 0..100 {
+            let others = others_of(&session);
+            if others.is_empty() {
+                return;
+            }
+            others.into_iter().for_each(|other| crate::process::end(other, Urgency::Kill));
+            crate::process::pause(std::time::Duration::from_millis(2));
+        }
+    }
+
+    fn session_of(process: &str) -> Option<String> {
+        fields(process)?.into_iter().nth(3).filter(|session| session != "0")
+    }
+
+    fn others_of(session: &str) -> Vec<ProcessIdentity> {
+        let ours = [std::process::id(), std::os::unix::process::parent_id()];
+        let Ok(entries) = std::fs::read_dir("/proc") else { return Vec::new() };
+        let pids = entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<u32>().ok());
+        let others = pids.filter(|pid| !ours.contains(pid));
+        let others = others.filter(|pid| session_of(&pid.to_string()).as_deref() == Some(session));
+        others.filter_map(identify).collect()
+    }
+
     pub(super) fn out_of_memory_kills() -> u64 {
         let groups = std::fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
         let path = groups.lines().find_map(|line| line.strip_prefix("0::")).unwrap_or("/");
@@ -140,6 +176,8 @@ mod system {
     pub(super) fn group_leader() -> Option<ProcessIdentity> {
         None
     }
+
+    pub(super) fn end_session() {}
 
     pub(super) fn out_of_memory_kills() -> u64 {
         0

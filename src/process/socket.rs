@@ -2,6 +2,9 @@
 //! them.
 
 use std::io::{self, Read, Write};
+use std::net::Shutdown;
+#[cfg(unix)]
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 
 use mio::event::Source;
@@ -86,7 +89,67 @@ fn no_socket(path: &Path) -> io::Error {
     io::Error::new(io::ErrorKind::Unsupported, text)
 }
 
+#[cfg(unix)]
+impl Listener {
+    /// A listener of the same kind, from a descriptor of one.
+    #[must_use]
+    pub fn like(&self, file: OwnedFd) -> Self {
+        match self {
+            Self::Unix(_) => Self::Unix(UnixListener::from_std(file.into())),
+            Self::Tcp(_) => Self::Tcp(TcpListener::from_std(file.into())),
+        }
+    }
+
+    /// A connection of the kind that comes here, from a descriptor of one.
+    #[must_use]
+    pub fn connection(&self, file: OwnedFd) -> Socket {
+        match self {
+            Self::Unix(_) => Socket::Unix(UnixStream::from_std(file.into())),
+            Self::Tcp(_) => Socket::Tcp(TcpStream::from_std(file.into())),
+        }
+    }
+}
+
+#[cfg(unix)]
+impl AsFd for Listener {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        match self {
+            Self::Unix(listener) => listener.as_fd(),
+            Self::Tcp(listener) => listener.as_fd(),
+        }
+    }
+}
+
+#[cfg(unix)]
+impl AsFd for Socket {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        match self {
+            Self::Unix(stream) => stream.as_fd(),
+            Self::Tcp(stream) => stream.as_fd(),
+        }
+    }
+}
+
 impl Socket {
+    /// Ends both directions for everybody who holds this connection.
+    pub fn close(&self) {
+        self.shut(Shutdown::Both);
+    }
+
+    /// Ends ours.
+    pub fn close_writing(&self) {
+        self.shut(Shutdown::Write);
+    }
+
+    fn shut(&self, how: Shutdown) {
+        // One that has ended already is as it should be.
+        let _ = match self {
+            #[cfg(unix)]
+            Self::Unix(stream) => stream.shutdown(how),
+            Self::Tcp(stream) => stream.shutdown(how),
+        };
+    }
+
     /// Connects; on a port the connection may still be under way when this returns.
     ///
     /// # Errors

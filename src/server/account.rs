@@ -4,7 +4,8 @@ use std::path::Path;
 
 use super::history::{self, Entry, Event};
 use crate::incident::Incident;
-use crate::state::{Address, ProcessIdentity};
+use crate::process;
+use crate::state::{Address, ProcessIdentity, ServerState};
 use crate::stats::{Sample, Stats};
 
 /// One server of the job.
@@ -31,6 +32,8 @@ pub struct Account {
     pub incidents: Vec<Incident>,
     /// How the counters grew, oldest first.
     pub samples: Vec<Sample>,
+    /// The supervisor, and the holder of its address where there is one; `None` where the history tells of none.
+    pub keepers: Option<(ProcessIdentity, Option<ProcessIdentity>)>,
     /// Why the supervisor is done, once it is.
     pub finished: Option<String>,
     /// When anything was written last, in milliseconds since 1970 (UTC).
@@ -62,6 +65,7 @@ impl Account {
                 self.lost = None;
                 self.servers.push(Record { server, listens, storage, stats: None, has_ended: false });
             }
+            Event::Supervised { supervisor, holder } => self.keepers = Some((supervisor, holder)),
             Event::Moved { server, listens } => {
                 let record = self.servers.iter_mut().find(|record| record.server == server);
                 if let Some(record) = record {
@@ -94,6 +98,19 @@ impl Account {
             }
             Event::Finished { why } => self.finished = Some(why),
         }
+    }
+
+    /// The processes that keep the job's servers: those that `pre` started, or that took their place since.
+    #[must_use]
+    pub fn keepers(&self, server: &ServerState) -> Vec<ProcessIdentity> {
+        let (supervisor, holder) = self.keepers.unwrap_or((server.supervisor, server.holder));
+        [holder, Some(supervisor)].into_iter().flatten().collect()
+    }
+
+    /// Whether one of them is there.
+    #[must_use]
+    pub fn is_kept(&self, server: &ServerState) -> bool {
+        self.keepers(server).into_iter().any(process::is_alive)
     }
 
     /// The server that gets the job's requests, as far as the history knows.
@@ -145,6 +162,12 @@ impl Account {
     }
 }
 
+/// Whether the processes that keep the job's servers are there.
+#[must_use]
+pub fn is_kept(server: &ServerState) -> bool {
+    Account::read(&server.run_dir).is_kept(server)
+}
+
 /// How a server ended, in words.
 fn manner(pid: u32, code: Option<i32>, signal: Option<i32>, idle: bool) -> String {
     match (signal, code) {
@@ -156,7 +179,7 @@ fn manner(pid: u32, code: Option<i32>, signal: Option<i32>, idle: bool) -> Strin
     }
 }
 
-fn requests(number: u64) -> String {
+pub(super) fn requests(number: u64) -> String {
     if number == 1 { "1 request".into() } else { format!("{number} requests") }
 }
 

@@ -44,7 +44,7 @@ pub struct Told {
 pub fn ask(sccache: &Path, server: &ServerState, variables: &Variables) -> Told {
     let (account, current) = settled(server);
     let mut incidents = account.incidents.clone();
-    let (is_supervised, has_finished) = (process::is_alive(server.supervisor), account.finished.is_some());
+    let (is_supervised, has_finished) = (account.is_kept(server), account.finished.is_some());
     if !is_supervised && !has_finished {
         incidents.push(supervisor_lost(server, &account));
     }
@@ -112,7 +112,7 @@ fn settled(server: &ServerState) -> (Account, Option<Record>) {
     loop {
         let account = Account::read(&server.run_dir);
         let current = account.current().filter(|record| process::is_alive(record.server)).cloned();
-        let is_coming = account.finished.is_none() && process::is_alive(server.supervisor);
+        let is_coming = account.finished.is_none() && account.is_kept(server);
         if current.is_some() || !is_coming || began.elapsed() >= RESTART_LIMIT {
             return (account, current);
         }
@@ -192,9 +192,12 @@ fn from_stranger(server: &ServerState, account: &Account, incidents: &mut Vec<In
 fn supervisor_lost(server: &ServerState, account: &Account) -> Incident {
     let at_unix_ms = account.until_unix_ms.unwrap_or_default();
     let (hours, minutes, seconds) = time_of_day(at_unix_ms);
+    let keepers = account.keepers(server);
+    let pid = keepers.last().map_or(0, |supervisor| supervisor.pid);
+    let with = if keepers.len() > 1 { ", and with it the holder of its address" } else { "" };
     Incident {
         at_unix_ms,
-        what: format!("the supervisor (pid {}) was killed", server.supervisor.pid),
+        what: format!("the supervisor (pid {pid}) was killed{with}"),
         why: None,
         cost: Some(format!(
             "from {hours:02}:{minutes:02}:{seconds:02} UTC on nothing was recorded, and no server was restarted"

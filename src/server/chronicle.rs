@@ -15,8 +15,11 @@ pub(super) struct Chronicle {
 }
 
 impl Chronicle {
-    pub(super) fn new(run_dir: &Path) -> Self {
-        Self { run_dir: run_dir.to_owned(), began: Instant::now(), kept: Vec::new() }
+    /// One that goes on with what is there; `began` is when the first supervisor did.
+    pub(super) fn new(run_dir: &Path, began: Instant) -> Self {
+        let mut chronicle = Self { run_dir: run_dir.to_owned(), began, kept: Vec::new() };
+        history::read(run_dir, |entry| chronicle.keep(entry));
+        chronicle
     }
 
     /// The time since the supervisor began, by a clock that nobody sets.
@@ -29,6 +32,10 @@ impl Chronicle {
         let entry = Entry { at_unix_ms: unix_ms(), elapsed_ms, event };
         // A directory that was taken away is noticed, and the history written once more, by whoever looks.
         let _ = history::append(&self.run_dir, [&entry]);
+        self.keep(entry);
+    }
+
+    fn keep(&mut self, entry: Entry) {
         if let Event::Sampled { pid, .. } = entry.event {
             self.kept.retain(|kept| !matches!(&kept.event, Event::Sampled { pid: of, .. } if *of == pid));
         }

@@ -36,6 +36,13 @@ pub enum Event {
         /// Its storage in the user's words.
         storage: String,
     },
+    /// Who keeps the servers from now on.
+    Supervised {
+        /// The supervisor.
+        supervisor: ProcessIdentity,
+        /// The process that holds the address for it, where there is one.
+        holder: Option<ProcessIdentity>,
+    },
     /// A server is reached otherwise, because its own socket was taken away.
     Moved {
         /// The server process.

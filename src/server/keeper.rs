@@ -4,6 +4,7 @@
 //! One loop, which never waits for a server: starts, ends, answers and words arrive as [`Event`]s.
 
 mod ending;
+mod holding;
 mod launching;
 mod surroundings;
 
@@ -26,6 +27,7 @@ use super::veil::Veil;
 use crate::process;
 use crate::state::{Address, ProcessIdentity};
 use crate::stats::Stats;
+pub(super) use holding::Holding;
 use launching::Launching;
 
 /// How often the supervisor looks around when nothing happens.
@@ -97,12 +99,19 @@ pub(super) struct Keeper {
     surroundings: surroundings::Surroundings,
     /// Over the server's log.
     veil: Veil,
+    holding: Holding,
     finished: Option<String>,
 }
 
 impl Keeper {
-    pub(super) fn new(order: Order, relay: Relay, outbox: Outbox, inbox: Receiver<Event>) -> Self {
-        let chronicle = Chronicle::new(&order.run_dir);
+    pub(super) fn new(
+        order: Order,
+        relay: Relay,
+        outbox: Outbox,
+        inbox: Receiver<Event>,
+        holding: Holding,
+    ) -> Self {
+        let chronicle = Chronicle::new(&order.run_dir, holding.began);
         let surroundings = surroundings::Surroundings::of(&order, &relay);
         let log_bytes = std::fs::metadata(&order.log).map_or(0, |metadata| metadata.len());
         let veil = Veil::over(&order.secrets, log_bytes);
@@ -120,16 +129,19 @@ impl Keeper {
             down_since: None,
             surroundings,
             veil,
+            holding,
             finished: None,
         }
     }
 
     /// Serves until the job is over.
     pub(super) fn run(mut self) -> anyhow::Result<()> {
+        self.introduce();
         self.launch_after(Duration::ZERO);
         while self.finished.is_none() {
             let is_calm = self.serving.is_some() && self.relay.clients() == 0;
             self.relay.turn(if is_calm { LOOK_EVERY } else { LOOK_SOON })?;
+            self.hear_holder();
             while let Ok(event) = self.inbox.try_recv() {
                 self.hear(event)?;
             }
@@ -161,6 +173,7 @@ impl Keeper {
     }
 
     fn look(&mut self) -> anyhow::Result<()> {
+        self.note_uncounted();
         if let Some(why) = self.is_over() {
             self.dismiss(&why);
             return Ok(());

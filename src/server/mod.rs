@@ -19,7 +19,7 @@ pub mod supervise;
 mod supervised;
 mod veil;
 
-pub use account::{Account, Record};
+pub use account::{Account, Record, is_kept};
 pub use ask::{Told, ask, drain, statistics};
 pub use connection::statistics_at;
 pub use launch::{Group, Launched, launch};

@@ -73,6 +73,8 @@ pub enum Answer {
     Ready {
         /// The server process.
         server: ProcessIdentity,
+        /// Its supervisor.
+        supervisor: ProcessIdentity,
         /// Where the job finds it.
         address: Address,
         /// Why the storage asked for cannot be used, when another one took its place.

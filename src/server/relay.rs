@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
 use mio::event::Source as _;
 use mio::{Events, Interest, Poll, Token, Waker};
 
-use crate::process::{Listener, Socket};
+use crate::process::{Board, Entrance, Listener, Mark, News, Socket};
 use crate::state::Address;
 use connection::{Connection, Progress};
 
@@ -49,8 +49,10 @@ pub enum Target {
 pub struct Relay {
     poll: Poll,
     events: Events,
-    listener: Listener,
+    entrance: Entrance,
     address: Address,
+    board: Board,
+    news: Vec<News>,
     target: Target,
     connections: BTreeMap<usize, Connection>,
     next_token: usize,
@@ -59,25 +61,31 @@ pub struct Relay {
 }
 
 impl Relay {
-    /// Listens at the address.
+    /// Takes over the address from who holds it.
     ///
     /// # Errors
-    /// When it cannot be bound.
-    pub fn bind(address: &Address) -> io::Result<Self> {
+    /// When the system has no more of what a loop needs.
+    pub fn new(mut entrance: Entrance, board: Board, address: Address) -> io::Result<Self> {
         let poll = Poll::new()?;
-        let (mut listener, address) = Listener::bind(address)?;
-        listener.register(poll.registry(), LISTENER, Interest::READABLE)?;
+        entrance.register(poll.registry(), LISTENER)?;
         Ok(Self {
             poll,
             events: Events::with_capacity(64),
-            listener,
+            entrance,
             address,
+            board,
+            news: Vec::new(),
             target: Target::Soon,
             connections: BTreeMap::new(),
             next_token: FIRST_CONNECTION,
             begun: 0,
             shutdowns: 0,
         })
+    }
+
+    /// What the holder of the address had to say since the last call.
+    pub fn take_news(&mut self) -> Vec<News> {
+        std::mem::take(&mut self.news)
     }
 
     /// Where we listen; a port that was left open is known now.
@@ -135,20 +143,26 @@ impl Relay {
     /// # Errors
     /// When it cannot be bound; connections that exist go on.
     pub fn rebind(&mut self) -> io::Result<()> {
-        let (mut listener, _) = Listener::bind(&self.address)?;
-        listener.register(self.poll.registry(), LISTENER, Interest::READABLE)?;
+        let (listener, _) = Listener::bind(&self.address)?;
         // What had connected to the old one is still in its queue.
         self.accept();
-        let mut old = std::mem::replace(&mut self.listener, listener);
-        // It is closed right away, which ends its registration in any case.
-        let _ = old.deregister(self.poll.registry());
-        Ok(())
+        self.entrance.replace(listener, self.poll.registry(), LISTENER)
     }
 
     /// The socket's file, if the address is one.
     #[must_use]
     pub fn socket(&self) -> Option<&Path> {
         self.address.socket()
+    }
+
+    /// Notes where a successor finds it how many requests are in no counter that is written down.
+    pub fn note_uncounted(&self, requests: u64) {
+        self.board.note_uncounted(requests);
+    }
+
+    /// Notes that our starter was told of a server: from now on a successor is wanted.
+    pub fn serving(&self) {
+        self.board.serving();
     }
 
     /// Serves whoever has something to say, and returns after `limit` at the latest.
@@ -173,15 +187,18 @@ impl Relay {
     }
 
     fn accept(&mut self) {
-        // Anything but a connection means that nobody is waiting any more; the next event tries again.
-        while let Ok(client) = self.listener.accept() {
+        while let Some((mut client, place)) =
+            self.entrance.next(self.poll.registry(), LISTENER, &mut self.news)
+        {
             let token = self.next_token;
             self.next_token += 2;
-            let mut connection = Connection::new(client);
             let both = Interest::READABLE | Interest::WRITABLE;
-            if connection.client.register(self.poll.registry(), Token(token), both).is_ok() {
-                self.connections.insert(token, connection);
+            if client.register(self.poll.registry(), Token(token), both).is_ok() {
+                self.connections.insert(token, Connection::new(client, place, self.board));
                 self.pump(token);
+            } else {
+                client.close();
+                place.into_iter().for_each(|place| self.board.note(place, Mark::Over));
             }
         }
     }
@@ -222,7 +239,9 @@ impl Relay {
                 },
             };
             if over {
-                self.connections.remove(&token);
+                if let Some(connection) = self.connections.remove(&token) {
+                    connection.end(self.poll.registry());
+                }
                 return;
             }
         }

@@ -89,22 +89,30 @@ fn wait_politely(server: ProcessIdentity, timeout: Duration) -> bool {
     }
 }
 
-/// Waits for a supervisor whose server has ended, and ends it when it does not end by itself.
+/// Waits for the processes that kept a server which has ended, and ends them when they do not by themselves.
 ///
 /// # Errors
 /// [`Error::StopFailed`] when even SIGKILL had no effect.
-pub fn stop_supervisor(supervisor: ProcessIdentity) -> Result<(), Error> {
-    if process::wait_for_exit(supervisor, SIGNAL_LIMIT) {
+pub fn stop_supervisor(keepers: &[ProcessIdentity]) -> Result<(), Error> {
+    let wait = || {
+        let began = Instant::now();
+        keepers
+            .iter()
+            .all(|keeper| process::wait_for_exit(*keeper, SIGNAL_LIMIT.saturating_sub(began.elapsed())))
+    };
+    if wait() {
         return Ok(());
     }
     for urgency in [Urgency::Terminate, Urgency::Kill] {
-        process::end(supervisor, urgency);
-        if process::wait_for_exit(supervisor, SIGNAL_LIMIT) {
+        // The holder comes first: it would have another supervisor.
+        keepers.iter().for_each(|keeper| process::end(*keeper, urgency));
+        if wait() {
             return Ok(());
         }
     }
+    let left = keepers.iter().find(|keeper| process::is_alive(**keeper)).map_or(0, |keeper| keeper.pid);
     let source = anyhow!("it survived SIGKILL for {} s", SIGNAL_LIMIT.as_secs());
-    Err(Error::StopFailed { pid: supervisor.pid, source })
+    Err(Error::StopFailed { pid: left, source })
 }
 
 /// How much a line about an end matters.
@@ -161,7 +169,8 @@ pub fn stop_all(
         lines.push((format!("the sccache server (pid {}) {words}", identity.pid), severity));
     };
     end(identity, listens, timeout);
-    let supervisor = stop_supervisor(server.supervisor);
+    // Who they are may have changed just now.
+    let supervisor = stop_supervisor(&Account::read(&server.run_dir).keepers(server));
     // A server that the supervisor was just starting, and one that was being replaced.
     let left = Account::read(&server.run_dir).servers.into_iter().rev();
     for record in left.filter(|record| process::is_alive(record.server)) {

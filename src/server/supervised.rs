@@ -21,6 +21,8 @@ pub struct Supervised {
     pub server: ProcessIdentity,
     /// Its supervisor.
     pub supervisor: ProcessIdentity,
+    /// The process that holds the address for the supervisor, where that is another one: our child.
+    pub holder: Option<ProcessIdentity>,
     /// Where the job finds it.
     pub address: Address,
     /// The storage that took the place of the one asked for.
@@ -39,6 +41,12 @@ impl Supervised {
     pub fn hand_over(mut self) -> Result<(), Error> {
         let told = writeln!(self.leash, "{HAND_OVER}").and_then(|()| self.leash.flush());
         told.map_err(|error| Error::SupervisorLost { source: error.into() })
+    }
+
+    /// The holder and the supervisor.
+    #[must_use]
+    pub fn keepers(&self) -> Vec<ProcessIdentity> {
+        [self.holder, Some(self.supervisor)].into_iter().flatten().collect()
     }
 
     /// Reaps the supervisor after its end.
@@ -90,8 +98,9 @@ pub fn start(program: &Path, order: &Order) -> Result<Supervised, Error> {
     };
     let answer = serde_json::from_str::<Answer>(&line);
     match (answer, identity) {
-        (Ok(Answer::Ready { server, address, instead }), Some(supervisor)) => {
-            Ok(Supervised { server, supervisor, address, instead, leash, child })
+        (Ok(Answer::Ready { server, supervisor, address, instead }), Some(started)) => {
+            let holder = (started != supervisor).then_some(started);
+            Ok(Supervised { server, supervisor, holder, address, instead, leash, child })
         }
         (Ok(answer), _) => {
             abandon(leash, &mut child);
@@ -133,7 +142,7 @@ fn abandon(leash: ChildStdin, child: &mut Child) {
     drop(leash);
     if let Some(supervisor) = process::identify(child.id()) {
         // What is left after SIGKILL cannot be helped from here.
-        let _ = super::stop::stop_supervisor(supervisor);
+        let _ = super::stop::stop_supervisor(&[supervisor]);
     }
     let _ = child.try_wait();
 }

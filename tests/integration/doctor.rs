@@ -132,9 +132,8 @@ fn a_job_under_way_is_looked_at_and_not_disturbed() {
     );
     let step = world.command("sh").args(&["-c", &script]).env("SCCACHE_STEP_SCCACHE", sccache(ANY));
     is(&step.run().expect(1), "override", "fault", "it is `ccache` now");
-    for pid in [world.supervisor_pid(), world.server_pid()] {
-        leftovers::kill(pid, Signal::KILL);
-    }
+    world.kill_keepers();
+    leftovers::kill(world.server_pid(), Signal::KILL);
     world.nothing_runs_within(std::time::Duration::from_secs(5));
     is(&doctor(&world, ANY).run().expect(1), "server", "fault", "was lost");
     // Seen from another job, it is what a crash has left.

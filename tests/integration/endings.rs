@@ -29,9 +29,8 @@ fn a_server_that_somebody_else_stopped_is_told_as_such() {
 fn a_pre_after_a_lost_server_starts_a_new_one() {
     let world = World::new();
     world.real(ANY, &["pre"]).run().expect(0);
-    let (old, supervisor) = (world.server_pid(), world.supervisor_pid());
-    leftovers::kill(supervisor, Signal::KILL);
-    until("the end of the supervisor", || is_gone(supervisor));
+    let old = world.server_pid();
+    world.kill_keepers();
     let finished = world.real(ANY, &["pre"]).run().expect(0);
     assert!(finished.stderr.contains("left behind by an earlier job"), "{finished}");
     assert_ne!(world.server_pid(), old);
@@ -128,11 +127,11 @@ fn an_address_in_use_is_no_trouble() {
             .fold(step, |step, name| step.env(name, world.path("work/files")))
     };
     step("pre").run().expect(0);
-    let server = leftovers::of(world.root()).into_iter().find(|found| !found.arguments.contains("supervise"));
-    let supervisor =
-        leftovers::of(world.root()).into_iter().find(|found| found.arguments.contains("supervise"));
-    leftovers::kill(supervisor.unwrap().pid, Signal::KILL);
-    leftovers::kill(server.unwrap().pid, Signal::KILL);
+    let all = leftovers::of(world.root());
+    assert_eq!(all.len(), 3, "the holder, the supervisor and the server: {all:?}");
+    for signal in [Signal::STOP, Signal::KILL] {
+        all.iter().for_each(|one| leftovers::kill(one.pid, signal));
+    }
     world.nothing_runs_within(Duration::from_secs(3));
     assert!(world.path("tmp/sccache-step/s").exists(), "the killed supervisor's socket");
     let finished = step("pre").run().expect(0);

@@ -120,9 +120,12 @@ fn the_supervisor_is_a_session_of_its_own_and_holds_no_credential() {
         assert!(!environment.contains("planted-token") && !environment.contains("CC=gcc"), "{environment}");
         assert!(environment.contains(world.state_path().to_str().unwrap()), "{environment}");
     }
-    let stat = std::fs::read_to_string(format!("/proc/{}/stat", world.supervisor_pid())).unwrap();
-    let session = stat.rsplit_once(')').unwrap().1.split_whitespace().nth(3).unwrap().to_owned();
-    assert_eq!(session, world.supervisor_pid().to_string());
+    let keepers = world.keepers();
+    for pid in &keepers {
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+        let session = stat.rsplit_once(')').unwrap().1.split_whitespace().nth(3).unwrap().to_owned();
+        assert_eq!(session, keepers[0].to_string(), "the holder leads it");
+    }
     world.real(ANY, &["post"]).run().expect(0);
 }
 
@@ -130,12 +133,11 @@ fn the_supervisor_is_a_session_of_its_own_and_holds_no_credential() {
 fn post_reports_a_lost_server() {
     let world = World::new();
     compile(&world, "lost");
-    let (server, supervisor) = (world.server_pid(), world.supervisor_pid());
+    let server = world.server_pid();
     until("the sample of what was compiled", || (world.account().samples.last()?.misses == 1).then_some(()));
-    for pid in [supervisor, server] {
-        leftovers::kill(pid, Signal::KILL);
-        until("its end", || sccache_step::process::identify(pid).is_none().then_some(()));
-    }
+    world.kill_keepers();
+    leftovers::kill(server, Signal::KILL);
+    until("its end", || sccache_step::process::identify(server).is_none().then_some(()));
     // How long its unit took is another number each time.
     let units = Regex::new("(?m)^(Slowest|Where) .*\n(.+\n)+\n").unwrap();
     let told = |finished: &Finished| {
@@ -153,7 +155,7 @@ fn post_reports_a_lost_server() {
     rate, 0 of 1 from cache · needs attention: 1 incident
     warning: the server was lost [server-lost] how it ended: the server (pid [pid]) and its supervisor were killed; what is known is complete up to [clock] UTC; what came after the last sample is not counted
       help:  give the job more memory if it was killed; else see the end of the server's log
-    warning: 1 incident [server-incident] the first: [clock] UTC: the supervisor (pid [pid]) was killed; from [clock] UTC on nothing was recorded, and no server was restarted
+    warning: 1 incident [server-incident] the first: [clock] UTC: the supervisor (pid [pid]) was killed, and with it the holder of its address; from [clock] UTC on nothing was recorded, and no server was restarted
       help:  see all of them below; a server that is killed wants more memory or fewer compilers at once
     warning: 1 trouble [trouble] the first: the sccache server was lost before the end of the job
       help:  each is told below with its cause and its help
@@ -175,7 +177,7 @@ fn post_reports_a_lost_server() {
     time spent        [time] compiling, [time] writing
     overhead          [time] before the build, [time] after it
 
-    incident: [clock] UTC: the supervisor (pid [pid]) was killed; from [clock] UTC on nothing was recorded, and no server was restarted
+    incident: [clock] UTC: the supervisor (pid [pid]) was killed, and with it the holder of its address; from [clock] UTC on nothing was recorded, and no server was restarted
 
     warning: the sccache server was lost before the end of the job
     cause:   the server (pid [pid]) and its supervisor were killed; what is known is complete up to [clock] UTC
@@ -193,7 +195,7 @@ fn post_reports_a_lost_server() {
     rate, 0 of 1 from cache · needs attention: 1 incident
     warning: the server was lost [server-lost] how it ended: the server (pid [pid]) and its supervisor were killed; what is known is complete up to [clock] UTC; what came after the last sample is not counted
       help:  give the job more memory if it was killed; else see the end of the server's log
-    warning: 1 incident [server-incident] the first: [clock] UTC: the supervisor (pid [pid]) was killed; from [clock] UTC on nothing was recorded, and no server was restarted
+    warning: 1 incident [server-incident] the first: [clock] UTC: the supervisor (pid [pid]) was killed, and with it the holder of its address; from [clock] UTC on nothing was recorded, and no server was restarted
       help:  see all of them below; a server that is killed wants more memory or fewer compilers at once
     warning: 1 trouble [trouble] the first: the sccache server was lost before the end of the job
       help:  each is told below with its cause and its help
@@ -215,7 +217,7 @@ fn post_reports_a_lost_server() {
     time spent        [time] compiling, [time] writing
     overhead          [time] before the build, [time] after it
 
-    incident: [clock] UTC: the supervisor (pid [pid]) was killed; from [clock] UTC on nothing was recorded, and no server was restarted
+    incident: [clock] UTC: the supervisor (pid [pid]) was killed, and with it the holder of its address; from [clock] UTC on nothing was recorded, and no server was restarted
 
     warning: the sccache server was lost before the end of the job
     cause:   the server (pid [pid]) and its supervisor were killed; what is known is complete up to [clock] UTC
@@ -232,9 +234,8 @@ fn post_reports_a_lost_server() {
 fn post_in_json_calls_a_lost_server_lost() {
     let world = World::new();
     world.real(ANY, &["pre"]).run().expect(0);
-    for pid in [world.supervisor_pid(), world.server_pid()] {
-        leftovers::kill(pid, Signal::KILL);
-    }
+    world.kill_keepers();
+    leftovers::kill(world.server_pid(), Signal::KILL);
     let report = world.real(ANY, &["post", "--format", "json"]).run().expect(0).json();
     assert_eq!(report["basis"], "server-lost", "{report:#}");
     assert!(report.to_string().contains("and its supervisor were killed"), "{report:#}");
@@ -244,7 +245,7 @@ fn post_in_json_calls_a_lost_server_lost() {
 fn a_server_that_lost_its_supervisor_is_stopped_by_post() {
     let world = World::new();
     world.real(ANY, &["pre"]).run().expect(0);
-    leftovers::kill(world.supervisor_pid(), Signal::KILL);
+    world.kill_keepers();
     let report = world.real(ANY, &["post", "--format", "json"]).run().expect(0).json();
     assert_eq!(report["basis"], "nothing-compiled", "{report:#}");
 }

@@ -6,9 +6,12 @@ use std::io::{Read as _, Seek as _, SeekFrom};
 use std::thread;
 use std::time::Duration;
 
+use anyhow::Context as _;
+
 use super::{Event, Keeper, Serving};
 use crate::process;
 use crate::sccache::wire;
+use crate::server::account::Account;
 use crate::server::history;
 use crate::server::launch::{Group, Launched, launch};
 use crate::server::order::{Answer, Order};
@@ -40,6 +43,19 @@ pub(super) struct Launching {
     replaced_read_only: bool,
     /// Whether nothing is started any more.
     pub(super) gave_up: bool,
+}
+
+impl Launching {
+    /// Goes on where a supervisor before us was.
+    pub(super) fn go_on(&mut self, order: &Order, account: &Account) {
+        let names = std::fs::read_dir(&order.socket_dir).into_iter().flatten().filter_map(Result::ok);
+        let numbers = names.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
+        self.number = numbers.max().unwrap_or(0).max(u32::try_from(account.servers.len()).unwrap_or(0));
+        let storage = account.servers.last().map(|record| record.storage.as_str());
+        if storage.is_some() && storage != Some(order.storage.as_str()) {
+            self.storage_lost = Some("it could not be used before".into());
+        }
+    }
 }
 
 impl Keeper {
@@ -119,7 +135,10 @@ impl Keeper {
         }
         self.has_answered = true;
         let address = self.relay.address().clone();
-        let ready = Answer::Ready { server: identity, address, instead: self.instead().map(Box::new) };
+        let supervisor = process::identify(std::process::id()).context("there is no telling who we are")?;
+        let instead = self.instead().map(Box::new);
+        let ready = Answer::Ready { server: identity, supervisor, address, instead };
+        self.relay.serving();
         if tell(&ready).is_err() {
             // Nobody is there to hand it over to.
             process::cancellation().cancel();

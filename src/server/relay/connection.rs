@@ -3,7 +3,10 @@
 use std::io::{self, Read as _, Write as _};
 use std::time::{Duration, Instant};
 
-use crate::process::Socket;
+use mio::Registry;
+use mio::event::Source as _;
+
+use crate::process::{Board, Mark, Socket};
 use crate::sccache::wire;
 
 /// The longest first request that is kept for sending it once more, in bytes. Compile requests carry the
@@ -23,6 +26,8 @@ pub(super) struct Connection {
     pub(super) attempts: u8,
     /// Whether a server has begun to answer it.
     pub(super) has_begun: bool,
+    place: Option<usize>,
+    board: Board,
     stage: Stage,
     to_client: Vec<u8>,
 }
@@ -59,13 +64,29 @@ enum Got {
 }
 
 impl Connection {
-    pub(super) fn new(client: Socket) -> Self {
+    pub(super) fn new(client: Socket, place: Option<usize>, board: Board) -> Self {
         Self {
             client,
+            place,
+            board,
             attempts: 0,
             has_begun: false,
             stage: Stage::Asking { frame: Vec::new() },
             to_client: Vec::new(),
+        }
+    }
+
+    /// Lets go of the client, for whoever else holds its connection as well.
+    pub(super) fn end(mut self, registry: &Registry) {
+        // The connection outlives ours where somebody else holds it, and with it the registration.
+        let _ = self.client.deregister(registry);
+        self.client.close();
+        self.note(Mark::Over);
+    }
+
+    fn note(&self, mark: Mark) {
+        if let Some(place) = self.place {
+            self.board.note(place, mark);
         }
     }
 
@@ -113,8 +134,15 @@ impl Connection {
     pub(super) fn pump(&mut self) -> Progress {
         let mut chunk = [0; CHUNK_BYTES];
         loop {
+            if !self.to_client.is_empty() {
+                // Before the first byte of it, so that whoever comes after us adds no second answer.
+                self.note(Mark::Answered);
+            }
             if write(&mut self.client, &mut self.to_client).is_err() {
                 return Progress::Over;
+            }
+            if matches!(&self.stage, Stage::Asking { frame } if frame.is_empty()) {
+                self.note(Mark::Asked);
             }
             let moved = match &mut self.stage {
                 Stage::Leaving if self.to_client.is_empty() => return Progress::Over,
@@ -127,6 +155,12 @@ impl Connection {
                         frame.extend_from_slice(&chunk[..count]);
                         if is_whole(frame) {
                             let frame = std::mem::take(frame);
+                            if !wire::is_compile(frame.get(4..).unwrap_or_default()) {
+                                // There is no answer with which its client could help itself.
+                                self.place
+                                    .into_iter()
+                                    .for_each(|place| self.board.note(place, Mark::Answered));
+                            }
                             let now = Instant::now();
                             self.stage = Stage::Waiting { frame, since: now, not_before: now };
                         }

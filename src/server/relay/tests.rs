@@ -6,6 +6,7 @@ use std::thread::{JoinHandle, spawn};
 use std::time::{Duration, Instant};
 
 use super::{Relay, Target};
+use crate::process::{Board, Entrance, Listener};
 use crate::sccache::wire;
 use crate::state::Address;
 
@@ -56,7 +57,8 @@ fn server(answers: Vec<Option<Vec<u8>>>, request_bytes: usize) -> (Address, Join
 }
 
 fn relay() -> Relay {
-    Relay::bind(&Address::Port(0)).unwrap()
+    let (listener, address) = Listener::bind(&Address::Port(0)).unwrap();
+    Relay::new(Entrance::own(listener), Board::new().unwrap(), address).unwrap()
 }
 
 /// Turns the loop until a client has its answer.

@@ -48,15 +48,8 @@ fn a_cancelled_build_under_run() {
     let began = Instant::now();
     let finished = running.finish().expect(143);
     assert!(began.elapsed() < PATIENCE, "{:?}: {finished}", began.elapsed());
-    // A compiler that was under way ends with its own work, and nothing else is left.
-    let left = leftovers::of(job.world.root());
-    assert!(
-        left.iter()
-            .all(|found| ["counted-cc", "sleep 0.02"].iter().any(|held| found.arguments.contains(held))),
-        "{left:#?}"
-    );
-    job.release();
-    job.world.nothing_runs_within(Duration::from_secs(2));
+    // Also the compilers that were under way, although they are held.
+    job.world.nothing_runs_within(Duration::from_secs(1));
     let report = crate::real::report_of_run(&finished);
     assert!(report["statistics"]["stats"]["compile_requests"].as_u64() >= Some(1), "{report:#}");
 }

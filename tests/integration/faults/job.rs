@@ -228,6 +228,7 @@ impl Told {
         let incidents: Vec<String> = self.report["incidents"].as_array().unwrap().iter().map(line).collect();
         let rules = [
             (r"ready after [0-9.]+ s", "ready after [time]"),
+            (r"which took [0-9.]+ s", "which took [time]"),
             (r"it had [0-9]+ MiB", "it had [size]"),
             (r"not answered for [0-9]+ s", "not answered for [time]"),
             (NOT_COUNTED, "up to [n] not counted"),

@@ -73,10 +73,10 @@ fn a_pid_of_the_state_that_is_another_process_now() {
     job.pre(&[]);
     job.build("unit", 4);
     job.settle(4);
-    for pid in [job.world.supervisor_pid(), job.server()] {
-        leftovers::kill(pid, Signal::KILL);
-        until("its end", || sccache_step::process::identify(pid).is_none().then_some(()));
-    }
+    let server = job.server();
+    job.world.kill_keepers();
+    leftovers::kill(server, Signal::KILL);
+    until("its end", || sccache_step::process::identify(server).is_none().then_some(()));
     let mut state = job.world.state();
     let began = state["server"]["server"]["start_time"].as_u64().unwrap();
     // Start times are told in ticks of 10 ms: no process gets a pid again within the same one.
@@ -91,6 +91,7 @@ fn a_pid_of_the_state_that_is_another_process_now() {
     });
     state["server"]["server"]["pid"] = other.pid().into();
     state["server"]["supervisor"]["pid"] = other.pid().into();
+    state["server"]["holder"]["pid"] = other.pid().into();
     std::fs::write(job.world.state_path(), state.to_string()).unwrap();
     let finished = job.phase(&["post", "--format", "json"]).run().expect(0);
     assert!(sccache_step::process::identify(other.pid()).is_some(), "another's process was ended");

@@ -48,11 +48,18 @@ pub fn of(root: &Path) -> BTreeSet<Found> {
 
 /// The living members of a process group, its leader not counted.
 pub fn group(leader: u32) -> BTreeSet<u32> {
-    let of = |pid: u32| {
-        let stat = read(pid, "stat");
-        stat.rsplit_once(')')?.1.split_whitespace().nth(2)?.parse::<u32>().ok()
-    };
-    living().into_iter().filter(|pid| *pid != leader && of(*pid) == Some(leader)).collect()
+    living().into_iter().filter(|pid| *pid != leader && number(*pid, 2) == Some(leader)).collect()
+}
+
+/// The session of a process.
+pub fn session(pid: u32) -> Option<u32> {
+    number(pid, 3)
+}
+
+/// A field of `/proc/<pid>/stat`, counted from the one behind the name.
+fn number(pid: u32, field: usize) -> Option<u32> {
+    let stat = read(pid, "stat");
+    stat.rsplit_once(')')?.1.split_whitespace().nth(field)?.parse().ok()
 }
 
 /// Waits until no process of `root` is left; those that stay are told.

@@ -67,6 +67,25 @@ impl World {
         u32::try_from(self.state()["server"]["supervisor"]["pid"].as_u64().unwrap()).unwrap()
     }
 
+    /// The holder of the address and the supervisor, as the history tells: the order in which both can be killed.
+    pub fn keepers(&self) -> Vec<u32> {
+        let (supervisor, holder) = self.account().keepers.expect("there is a supervisor");
+        holder.into_iter().chain([supervisor]).map(|keeper| keeper.pid).collect()
+    }
+
+    /// Kills both, so that nobody takes their place.
+    pub fn kill_keepers(&self) {
+        use rustix::process::Signal;
+        let keepers = self.keepers();
+        // Stopped before, neither of them sees the other one's end.
+        for signal in [Signal::STOP, Signal::KILL] {
+            keepers.iter().for_each(|pid| leftovers::kill(*pid, signal));
+        }
+        for pid in keepers {
+            super::until("its end", || sccache_step::process::identify(pid).is_none().then_some(()));
+        }
+    }
+
     /// The server that gets the requests now, as the history tells.
     pub fn current_server(&self) -> Option<u32> {
         self.account().current().map(|record| record.server.pid)
