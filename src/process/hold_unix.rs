@@ -160,7 +160,7 @@ impl Holder {
             }
             self.forget();
             if ready.listener {
-                self.accept();
+                self.accept(channel);
             }
         }
     }
@@ -232,7 +232,7 @@ impl Holder {
                 Ok(Word::File(LISTENER, file)) => {
                     let listener = self.listener.like(file);
                     // What had connected to the old one is still in its queue.
-                    self.accept();
+                    self.accept(channel);
                     self.listener = listener;
                 }
                 Ok(Word::File(..) | Word::Number(_)) => {}
@@ -244,7 +244,8 @@ impl Holder {
         }
     }
 
-    fn accept(&mut self) {
+    /// One after the other: whom we have accepted and not passed on goes with us when we are killed.
+    fn accept(&mut self, channel: &Channel) {
         // Anything but a connection means that nobody is waiting any more; the next event tries again.
         while let Ok(client) = self.listener.accept() {
             let free = (0..PLACES).find(|place| !self.clients.contains_key(place));
@@ -253,6 +254,7 @@ impl Holder {
             self.board.note(place, Mark::Fresh);
             self.clients.insert(place, client);
             self.untold.push_back(place);
+            self.tell(channel);
         }
     }
 

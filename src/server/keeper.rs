@@ -36,6 +36,9 @@ const LOOK_EVERY: Duration = Duration::from_millis(250);
 /// The same while something is about to happen.
 const LOOK_SOON: Duration = Duration::from_millis(20);
 
+/// How often it looks at most while a server serves: each look costs some system calls, each client some turns.
+const LOOK_PAUSE: Duration = Duration::from_millis(100);
+
 /// What other threads tell the loop.
 pub(super) enum Event {
     /// A start has come to an end.
@@ -100,6 +103,8 @@ pub(super) struct Keeper {
     /// Over the server's log.
     veil: Veil,
     holding: Holding,
+    /// When the files and processes around us were looked at last.
+    looked_at: Option<Duration>,
     finished: Option<String>,
 }
 
@@ -130,6 +135,7 @@ impl Keeper {
             surroundings,
             veil,
             holding,
+            looked_at: None,
             finished: None,
         }
     }
@@ -139,7 +145,8 @@ impl Keeper {
         self.introduce();
         self.launch_after(Duration::ZERO);
         while self.finished.is_none() {
-            let is_calm = self.serving.is_some() && self.relay.clients() == 0;
+            // What is passed on wakes us by itself.
+            let is_calm = self.serving.is_some() && !self.relay.has_waiting();
             self.relay.turn(if is_calm { LOOK_EVERY } else { LOOK_SOON })?;
             self.hear_holder();
             while let Ok(event) = self.inbox.try_recv() {
@@ -174,6 +181,13 @@ impl Keeper {
 
     fn look(&mut self) -> anyhow::Result<()> {
         self.note_uncounted();
+        let now = self.chronicle.elapsed();
+        let is_recent = self.looked_at.is_some_and(|at| now.saturating_sub(at) < LOOK_PAUSE);
+        if is_recent && self.serving.is_some() {
+            self.sample_if_due();
+            return Ok(());
+        }
+        self.looked_at = Some(now);
         if let Some(why) = self.is_over() {
             self.dismiss(&why);
             return Ok(());

@@ -126,6 +126,12 @@ impl Relay {
         self.connections.len()
     }
 
+    /// Whether some of them wait for a server.
+    #[must_use]
+    pub fn has_waiting(&self) -> bool {
+        self.connections.values().any(|connection| connection.waiting_since().is_some())
+    }
+
     /// Sends requests there from now on, those that wait included.
     pub fn aim(&mut self, target: Target) {
         self.target = target;
