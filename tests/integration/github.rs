@@ -59,7 +59,7 @@ fn the_runtime_token_goes_nowhere() {
     let state = std::fs::read_to_string(&main.outputs["state"]).unwrap();
     assert!(!state.contains(token), "{state}");
     let processes = leftovers::of(runner.world.root());
-    assert_eq!(processes.len(), 2, "the server and its supervisor: {processes:#?}");
+    assert_eq!(processes.len(), 3, "the holder, the supervisor and the server: {processes:#?}");
     for process in processes {
         let seen = leftovers::environment(process.pid) + &process.arguments;
         assert!(!seen.contains(token) && !seen.contains("ACTIONS_"), "{seen}");
@@ -85,7 +85,7 @@ fn the_second_use_in_a_job_shares_the_server_of_the_first() {
     let guest = runner.action("post", &[], &second.state);
     assert_eq!(guest.summary, "");
     assert!(guest.finished.stderr.contains("belongs to an earlier step"), "{}", guest.finished);
-    assert_eq!(leftovers::of(runner.world.root()).len(), 2, "the server is not the guest's to stop");
+    assert_eq!(leftovers::of(runner.world.root()).len(), 3, "the server is not the guest's to stop");
     let owner = runner.action("post", &[], &first.state);
     assert!(owner.summary.contains("0 of 1"), "{}", owner.summary);
 }

@@ -71,10 +71,11 @@ fn a_lost_server_is_found() {
         job.build("unit", 2);
         job.settle(2);
         // As the kernel does with a whole group of processes that has no memory left.
-        let all = [job.world.supervisor_pid(), job.server()];
-        for pid in all.into_iter().filter(|_| is_lost) {
-            leftovers::kill(pid, Signal::KILL);
-            until("its end", || sccache_step::process::identify(pid).is_none().then_some(()));
+        if is_lost {
+            let server = job.server();
+            job.world.kill_keepers();
+            leftovers::kill(server, Signal::KILL);
+            until("its end", || sccache_step::process::identify(server).is_none().then_some(()));
         }
         job.post_by(job.phase(&["post", "--format", "json"])).report
     };
