@@ -8,7 +8,7 @@ use crate::support::tools::{ANY, repository, sccache};
 use crate::support::world::World;
 
 /// A script of the template: the block below `name:`, without its indentation.
-fn script(name: &str) -> String {
+pub fn script(name: &str) -> String {
     let text = std::fs::read_to_string(repository().join("gitlab/sccache-step.yml")).unwrap();
     let section = text.lines().skip_while(|line| *line != format!("  {name}:")).skip(1);
     let block = section.skip_while(|line| line.trim() != "- |").skip(1);
@@ -19,7 +19,7 @@ fn script(name: &str) -> String {
 }
 
 /// The job's variables: those of the runner, and what the image brings.
-fn job(world: &World, shell: &str, text: &str) -> Step {
+pub fn job(world: &World, shell: &str, text: &str) -> Step {
     let bin = world.path("image");
     std::fs::create_dir_all(&bin).unwrap();
     for (name, program) in

@@ -31,6 +31,13 @@ fn a_cancelled_pre() {
     assert!(began.elapsed() < PATIENCE, "{:?}", began.elapsed());
     job.world.nothing_runs_within(Duration::from_millis(500));
     assert!(!finished.stdout.contains("SCCACHE_SERVER_UDS"), "no address of a server: {finished}");
+    insta::assert_snapshot!(job.world.clean(&finished.stderr), @r"
+    sccache-step pre
+    sccache 0.16.0 at `[sccache]` (sccache)
+    error: stopped by signal 2
+    cause: the phase was cancelled from outside
+    help:  everything that was started has been stopped
+    ");
     std::fs::write(job.world.path("work/exports"), "").unwrap();
     let build = job.sources("unit", 2);
     Job::is_right(job.counted(job.script(&build)).run(), 2);
@@ -52,6 +59,15 @@ fn a_cancelled_build_under_run() {
     job.world.nothing_runs_within(Duration::from_secs(1));
     let report = crate::real::report_of_run(&finished);
     assert!(report["statistics"]["stats"]["compile_requests"].as_u64() >= Some(1), "{report:#}");
+    // What make says of it, and the report itself, are not ours or not here.
+    let before = finished.stderr.lines().take_while(|line| !line.starts_with('{'));
+    let told: Vec<&str> = before.filter(|line| line.contains("sccache")).collect();
+    insta::assert_snapshot!(job.world.clean(&told.join("\n")), @r"
+    sccache-step run
+    sccache 0.16.0 at `[sccache]` (sccache)
+    sccache server, pid [pid], listens at [root]/tmp/sccache-step-[run]/s with local disk
+    the sccache server (pid [pid]) had to be terminated
+    ");
 }
 
 #[test]
@@ -75,4 +91,10 @@ fn a_cancelled_post() {
     assert!(began.elapsed() < PATIENCE, "{:?}: {finished}", began.elapsed());
     job.world.nothing_runs_within(Duration::from_millis(500));
     assert_eq!((finished.json()["misses"].as_u64(), job.compilations().len()), (Some(3), 3), "{finished}");
+    insta::assert_snapshot!(job.world.clean(&finished.stderr), @r"
+    warning: the server's statistics could not be read
+    cause: the server did not answer within 1 s: no answer came: timed out
+    help:  see the server's log; the build itself is not affected
+    the sccache server (pid [pid]) had to be killed
+    ");
 }

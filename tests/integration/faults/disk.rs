@@ -2,15 +2,13 @@
 
 use std::path::Path;
 
-use serde_json::Value;
-
-use super::Job;
-use crate::support::step::{Finished, Step};
+use super::{Job, Told};
+use crate::support::step::Step;
 use crate::support::tools::program;
 use crate::support::until;
 
 /// The job as one `run` in a mount namespace of its own, in which `directory` is a file system of this size.
-fn run_with_mount(job: &Job, directory: &Path, size: &str, script: &str) -> (Finished, Value) {
+fn run_with_mount(job: &Job, directory: &Path, size: &str, script: &str) -> Told {
     let mount = format!("mount -t tmpfs -o mode=700,size={size} none \"$0\" && exec \"$@\"");
     let options = ["--map-root-user", "--mount", "sh", "-c", &mount, directory.to_str().unwrap()];
     let step: Step = job.phase(&["run", "--wrap", "cc", "--format", "json", "--", "sh", "-ec", script]);
@@ -20,7 +18,7 @@ fn run_with_mount(job: &Job, directory: &Path, size: &str, script: &str) -> (Fin
     let finished = step.wrapped(&program("unshare", "util-linux"), &options).run().expect(0);
     job.world.nothing_runs_within(std::time::Duration::from_secs(2));
     let report = crate::real::report_of_run(&finished);
-    (finished, report)
+    Told { report, finished }
 }
 
 #[test]
@@ -30,10 +28,15 @@ fn a_cache_directory_that_is_full() {
     std::fs::create_dir(&cache).unwrap();
     let fill = format!("dd if=/dev/zero of='{}/fill' bs=1k 2> /dev/null || true", cache.display());
     let script = format!("{fill}\n{}", job.sources("unit", 4));
-    let (finished, report) = run_with_mount(&job, &cache, "64k", &script);
-    assert_eq!(finished.stdout, "4\n", "{finished}");
-    assert_eq!((report["misses"].as_u64(), job.compilations().len()), (Some(4), 4), "{report:#}");
-    assert_eq!(report["statistics"]["stats"]["write_errors"], 4, "{report:#}");
+    let told = run_with_mount(&job, &cache, "64k", &script);
+    assert_eq!(told.finished.stdout, "4\n", "{}", told.finished);
+    assert_eq!((told.count("misses"), job.compilations().len()), (4, 4), "{:#}", told.report);
+    assert_eq!(told.report["statistics"]["stats"]["write_errors"], 4, "{:#}", told.report);
+    insta::assert_snapshot!(told.findings(&job.world), @r"
+    write-errors; 4 cache writes failed; what is not stored is compiled again by the next job
+    trouble; 1 trouble; the first: the record of compile times `[root]/cache/sccache-step.json` cannot be written
+    first-run; nothing came from the cache; 4 units missed, as is normal for a first run only
+    ");
 }
 
 #[test]
@@ -44,12 +47,17 @@ fn a_cache_directory_that_becomes_read_only() {
     let (before, after) = (job.sources("unit", 3), job.sources("more", 2));
     let remount = format!("mount -o remount,ro '{}'", cache.display());
     let script = format!("{before}\n{remount}\nrm -f unit unit*.o\n{before}\n{after}");
-    let (finished, report) = run_with_mount(&job, &cache, "1m", &script);
-    assert_eq!(finished.stdout, "3\n3\n2\n", "{finished}");
-    let counts = (report["hits"].as_u64(), report["misses"].as_u64());
+    let told = run_with_mount(&job, &cache, "1m", &script);
+    assert_eq!(told.finished.stdout, "3\n3\n2\n", "{}", told.finished);
     // sccache notes when it used an object, in the object's file: it takes one where it cannot for a miss.
-    assert_eq!((counts, job.compilations().len()), ((Some(0), Some(8)), 8), "{report:#}");
-    assert_eq!(report["statistics"]["stats"]["write_errors"], 5, "{report:#}");
+    assert_eq!((told.counts(), job.compilations().len()), ((0, 8), 8), "{:#}", told.report);
+    assert_eq!(told.report["statistics"]["stats"]["write_errors"], 5, "{:#}", told.report);
+    insta::assert_snapshot!(told.findings(&job.world), @r"
+    write-errors; 5 cache writes failed; what is not stored is compiled again by the next job
+    read-errors; 3 cache reads failed; these units were compiled although the cache had them, or could not be asked
+    trouble; 1 trouble; the first: the record of compile times `[root]/cache/sccache-step.json` cannot be written
+    first-run; nothing came from the cache; 8 units missed, as is normal for a first run only
+    ");
 }
 
 #[test]
@@ -59,10 +67,15 @@ fn a_runner_temp_that_is_full() {
     std::fs::create_dir(&temp).unwrap();
     let fill = format!("dd if=/dev/zero of='{}/fill' bs=1k 2> /dev/null || true", temp.display());
     let script = format!("{fill}\n{}", job.sources("unit", 4));
-    let (finished, report) = run_with_mount(&job, &temp, "1m", &script);
-    assert!(finished.stderr.contains("/runner-temp/sccache-step"), "that is where it works: {finished}");
-    assert_eq!(finished.stdout, "4\n", "{finished}");
-    assert_eq!((report["misses"].as_u64(), job.compilations().len()), (Some(4), 4), "{report:#}");
+    let told = run_with_mount(&job, &temp, "1m", &script);
+    assert!(
+        told.finished.stderr.contains("/runner-temp/sccache-step"),
+        "that is where it works: {}",
+        told.finished
+    );
+    assert_eq!(told.finished.stdout, "4\n", "{}", told.finished);
+    assert_eq!((told.count("misses"), job.compilations().len()), (4, 4), "{:#}", told.report);
+    insta::assert_snapshot!(told.findings(&job.world), @"first-run; nothing came from the cache; 4 units missed, as is normal for a first run only");
 }
 
 #[test]

@@ -21,7 +21,8 @@ fn two_jobs_on_one_host_that_both_crash() {
     builds.into_iter().for_each(|build| drop(Job::is_right(build.finish(), 12)));
     let [one, two] = &jobs;
     let before = contents(&two.world.path("cache"));
-    one.post();
+    let told = one.post();
+    insta::assert_snapshot!(told.incidents(&one.world), @"the server (pid [pid]) was killed by signal 9; as the kernel does when memory runs out; a new one was ready after [time]");
     assert_eq!(contents(&two.world.path("cache")), before, "one job's end touches nothing of the other's");
     assert!(two.world.current_server().is_some_and(|pid| sccache_step::process::identify(pid).is_some()));
     two.clean("unit");

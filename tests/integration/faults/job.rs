@@ -196,8 +196,28 @@ exec cc "$@""#;
     pub fn post_by(&self, post: Step) -> Told {
         let finished = post.run().expect(0);
         self.world.nothing_runs_within(Duration::from_secs(2));
+        self.nothing_else_changed();
         let report = finished.json();
         Told { report, finished }
+    }
+
+    /// Nothing outside of our directories has changed: there is the build's, what we were given, the cache, the
+    /// run's own directory and the state.
+    pub fn nothing_else_changed(&self) {
+        let mut ours = vec!["work/", "bin/", "fake/", "etc/", "cache/", "runner-temp/"];
+        ours.extend(["home/.cache/sccache-step/", "tmp/sccache-step-", "tmp/state/state.json"]);
+        // What a job without a directory for its cache has in its place.
+        ours.extend((!self.world.path("cache").exists()).then_some("home/.cache/sccache/"));
+        let files = crate::dry_run::tree(self.world.root()).into_keys().filter(|path| !path.is_dir());
+        let changed: Vec<String> = files
+            .map(|path| path.strip_prefix(self.world.root()).unwrap().display().to_string())
+            .filter(|path| !ours.iter().any(|ours| path.starts_with(ours)))
+            .collect();
+        assert!(changed.is_empty(), "{changed:?}");
+        let named =
+            std::fs::read_dir(self.world.path("work")).unwrap().map(|entry| entry.unwrap().file_name());
+        let named: Vec<_> = named.filter(|name| name.to_string_lossy().contains("sccache")).collect();
+        assert!(named.iter().all(|name| name == ".sccache"), "in the build's directory: {named:?}");
     }
 
     pub fn run_dir(&self) -> PathBuf {
@@ -241,6 +261,16 @@ impl Told {
         });
         // Whether a request was open at that moment, and whether a sample was taken before, is chance.
         told.replace(", up to [n] not counted", "").replace("it had [size] resident at the last sample; ", "")
+    }
+
+    /// What the report finds, a line each, with what differs from run to run made the same.
+    pub fn findings(&self, world: &World) -> String {
+        let line = |finding: &Value| {
+            let words = ["id", "what", "why"].map(|name| finding[name].as_str().map(str::to_owned));
+            words.into_iter().flatten().collect::<Vec<_>>().join("; ")
+        };
+        let findings: Vec<String> = self.report["findings"].as_array().unwrap().iter().map(line).collect();
+        world.clean(&findings.join("\n"))
     }
 
     /// How many requests the report itself says that it may miss.

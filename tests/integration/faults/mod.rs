@@ -3,6 +3,7 @@
 //! what these tests prove; a test holds the two together.
 
 mod cancel;
+mod container;
 mod disk;
 mod environment;
 mod job;
@@ -10,8 +11,9 @@ mod server;
 mod state;
 mod storage;
 mod supervisor;
+mod terminal;
 
-pub use job::Job;
+pub use job::{Job, Told};
 
 /// The tests of this suite, and the last cells of the table in the documentation.
 #[test]
@@ -26,9 +28,18 @@ fn every_fault_is_in_the_documentation_and_nothing_else_is() {
         .filter(|path| !path.ends_with("mod.rs"))
         .flat_map(|path| names(&std::fs::read_to_string(path).unwrap(), r"#\[test\]\nfn ([a-z_0-9]+)\("))
         .collect();
-    let mut told = names(&crate::docs::read("docs/faults.md"), r"(?m)^\|.*\| `([a-z_0-9]+)` \|$");
+    let page = crate::docs::read("docs/faults.md");
+    let (faults, meetings) = page.split_once("## Several at once").unwrap();
+    let rows = r"(?m)^\|.*\| `([a-z_0-9]+)` \|$";
+    let mut told = names(faults, rows);
     tests.sort();
     told.sort();
     assert_eq!(told, tests);
     assert!(tests.len() > 25, "the search is broken: {tests:?}");
+    let elsewhere = ["endings.rs", "github.rs", "lifecycle.rs", "side_by_side.rs"];
+    let elsewhere = elsewhere.map(|name| crate::docs::read(&format!("tests/integration/{name}"))).concat();
+    for test in names(meetings, rows) {
+        assert!(elsewhere.contains(&format!("#[test]\nfn {test}()")), "there is no test `{test}`");
+    }
+    assert!(names(meetings, rows).len() >= 6, "the search is broken: {meetings}");
 }

@@ -135,4 +135,5 @@ fn eight_clients_that_meet_after_a_kill() {
     let told = job.post();
     assert_eq!((told.counts(), told.stated_loss()), ((0, 9), 0), "{:#}", told.report);
     assert_eq!(job.compilations().len(), 9);
+    insta::assert_snapshot!(told.incidents(&job.world), @"the server (pid [pid]) was killed by signal 9; as the kernel does when memory runs out; a new one was ready after [time]");
 }

@@ -97,6 +97,12 @@ fn a_pid_of_the_state_that_is_another_process_now() {
     assert!(sccache_step::process::identify(other.pid()).is_some(), "another's process was ended");
     other.signal(Signal::KILL);
     other.finish();
+    insta::assert_snapshot!(job.world.clean(&finished.stderr), @r"
+    warning: the sccache server was lost before the end of the job
+    cause: the server (pid [pid]) and its supervisor were killed; what is known is complete up to [clock] UTC
+    help:  see its log `[root]/tmp/sccache-step-[run]/server.log`; a server that was killed may have needed more memory
+    the sccache server (pid [pid]) was gone
+    ");
     let report = finished.json();
     assert_eq!((&report["basis"], &report["misses"]), (&"server-lost".into(), &4.into()), "{report:#}");
     assert_eq!(job.compilations().len(), 4);
