@@ -106,6 +106,9 @@ pub struct Environment {
     pub saved: SavedState,
     /// sccache's default cache directory on this system for this user.
     pub default_cache_dir: PathBuf,
+    /// A home for a user who has none, neither in a variable nor in the system's user database: without one every
+    /// sccache panics, clients included. `None` where there is one.
+    pub home_substitute: Option<PathBuf>,
     /// The runner's tool cache, or our own for hosts without one.
     pub tool_cache: PathBuf,
     /// The sccache found, or why the one named cannot be used. `None`: nothing was found.
@@ -162,6 +165,7 @@ impl Environment {
             state_path: "/temp/run/state.json".into(),
             saved: SavedState::Absent,
             default_cache_dir: "/home/ci/.cache/sccache".into(),
+            home_substitute: None,
             tool_cache: "/tools".into(),
             sccache: Some(Ok(found)),
             installed_program: "/tools/sccache/0.16.0/x64/sccache".into(),

@@ -68,6 +68,8 @@ pub fn observe(inputs: &Inputs, variables: Variables, host: Host, purpose: Purpo
     let run_dir = run_dir.filter(|dir| Some(dir.as_path()) == state_path.parent()).unwrap_or(default_run_dir);
     let socket_dir = if system.can_bind_in(&run_dir) { run_dir.clone() } else { short_directory(&run_dir) };
     let user_cache = user_cache_directory(&variables, system).unwrap_or_else(|| run_dir.join("home"));
+    let is_homeless = system != System::Windows && home(&variables).is_none();
+    let home_substitute = is_homeless.then(|| run_dir.join("home"));
     let tool_cache = tool_cache(&variables, &user_cache);
     let (found, looked) = if purpose == Purpose::Ending {
         (None, Vec::new())
@@ -86,6 +88,7 @@ pub fn observe(inputs: &Inputs, variables: Variables, host: Host, purpose: Purpo
         state_path,
         saved,
         default_cache_dir: user_cache.join(sccache_cache_name(system)),
+        home_substitute,
         installed_program: sccache::tool_cache_program(&tool_cache, &inputs.sccache_version),
         tool_cache,
         sccache: found,
@@ -213,13 +216,17 @@ fn short_directory(run_dir: &Path) -> PathBuf {
 /// would be executed, and objects in it would become part of the build.
 fn user_cache_directory(variables: &Variables, system: System) -> Option<PathBuf> {
     let named = |name: &str| set(variables, name).map(PathBuf::from).filter(|path| path.is_absolute());
-    // The second one asks the system's user database.
-    let home = || named("HOME").or_else(std::env::home_dir).filter(|path| path.is_absolute());
     match system {
-        System::Linux => named("XDG_CACHE_HOME").or_else(|| Some(home()?.join(".cache"))),
-        System::MacOs => Some(home()?.join("Library/Caches")),
+        System::Linux => named("XDG_CACHE_HOME").or_else(|| Some(home(variables)?.join(".cache"))),
+        System::MacOs => Some(home(variables)?.join("Library/Caches")),
         System::Windows => named("LOCALAPPDATA"),
     }
+}
+
+/// The user's home, which may be known to the system's user database only.
+fn home(variables: &Variables) -> Option<PathBuf> {
+    let named = set(variables, "HOME").map(PathBuf::from);
+    named.or_else(std::env::home_dir).filter(|path| path.is_absolute())
 }
 
 /// sccache's own default below the user's cache directory, so that its users find their cache again.

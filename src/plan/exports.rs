@@ -57,6 +57,9 @@ pub(super) fn push_exports(
     if !inputs.fail_fast {
         add("SCCACHE_IGNORE_SERVER_IO_ERROR", "1", "compile locally when the server is lost");
     }
+    if let Some(home) = &environment.home_substitute {
+        add("HOME", &home.to_string_lossy(), "this user has no home, without which sccache panics");
+    }
     let mut notices = Vec::new();
     for wrap in &inputs.wrap {
         match wrapped(*wrap, environment, &program) {

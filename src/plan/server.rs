@@ -115,6 +115,9 @@ pub fn plan_server(
         ("SCCACHE_STEP_STATE", environment.state_path.to_string_lossy().into_owned()),
     ];
     variables.extend(own.map(|(name, value)| (name.to_owned(), ServerValue::Plain(value))));
+    if let Some(home) = &environment.home_substitute {
+        variables.push(("HOME".into(), ServerValue::Plain(home.to_string_lossy().into_owned())));
+    }
     if inputs.log_level != "off" {
         // Without the directive's target, libraries that sccache uses drown its own lines.
         let mut level = format!("sccache={}", inputs.log_level);

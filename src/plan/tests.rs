@@ -134,6 +134,24 @@ fn the_address_fits_the_system_and_the_version() {
 }
 
 #[test]
+fn a_user_without_a_home_gets_one_for_the_server_and_the_clients() {
+    let mut homeless = environment(&[]);
+    homeless.home_substitute = Some("/temp/run/home".into());
+    let homes = |environment: &Environment| {
+        let plan = super::pre(&inputs(&[]), environment).unwrap();
+        let server = plan.steps.iter().find_map(|planned| match &planned.step {
+            super::Step::StartServer(server) => Some(server),
+            _ => None,
+        });
+        let of_server = server.unwrap().variables.iter().rev().find(|(name, _)| name == "HOME");
+        let of_server = of_server.map(|(_, value)| format!("{value:?}"));
+        (of_server, plan.to_string().matches("HOME=/temp/run/home").count())
+    };
+    assert_eq!(homes(&homeless), (Some("Plain(\"/temp/run/home\")".into()), 1));
+    assert_eq!(homes(&environment(&[])), (None, 0));
+}
+
+#[test]
 fn the_users_wrappers_are_left_alone() {
     let exported = |variables: &[(&str, &str)], wrap: &str| {
         let plan = super::pre(&inputs(&[("wrap", wrap)]), &environment(variables)).unwrap();
