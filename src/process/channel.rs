@@ -57,7 +57,7 @@ mod system {
                 control.push(SendAncillaryMessage::ScmRights(&files));
             }
             // Four bytes are taken whole or not at all.
-            sendmsg(self.0.as_fd(), &[IoSlice::new(&bytes)], &mut control, SendFlags::NOSIGNAL)?;
+            sendmsg(self.0.as_fd(), &[IoSlice::new(&bytes)], &mut control, SEND_FLAGS)?;
             Ok(())
         }
 
@@ -89,6 +89,12 @@ mod system {
             Ok(file.map_or(Word::Number(number), |file| Word::File(number, file)))
         }
     }
+
+    #[cfg(target_os = "linux")]
+    const SEND_FLAGS: SendFlags = SendFlags::NOSIGNAL;
+    /// macOS has no such flag; it is Rust's start of the program that ignores SIGPIPE.
+    #[cfg(not(target_os = "linux"))]
+    const SEND_FLAGS: SendFlags = SendFlags::empty();
 
     #[cfg(target_os = "linux")]
     const FLAGS: RecvFlags = RecvFlags::CMSG_CLOEXEC;

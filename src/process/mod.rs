@@ -102,7 +102,8 @@ pub fn lead_session() {
 }
 
 /// Closes every descriptor that our starter left open besides the standard three, so that a long-lived
-/// process holds no pipe of a job that waits for its end. Does nothing on Windows, where [`detach`] does it.
+/// process holds no pipe of a job that waits for its end. On Windows, where [`detach`] has kept them from us,
+/// it only keeps what we have ourselves from those that we start.
 ///
 /// Only for the very beginning of a process: whatever it opened itself is closed, too.
 pub fn close_inherited() {

@@ -12,20 +12,19 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use windows_sys::Win32::Foundation::{
-    FILETIME, HANDLE, HANDLE_FLAG_INHERIT, INVALID_HANDLE_VALUE, SetHandleInformation, WAIT_OBJECT_0,
+    FILETIME, GetHandleInformation, HANDLE, HANDLE_FLAG_INHERIT, INVALID_HANDLE_VALUE, STATUS_CONTROL_C_EXIT,
+    SetHandleInformation, WAIT_OBJECT_0,
 };
 use windows_sys::Win32::Storage::FileSystem::{GetDiskFreeSpaceExW, PIPE_ACCESS_DUPLEX};
-use windows_sys::Win32::System::Console::{
-    GetStdHandle, STD_ERROR_HANDLE, STD_INPUT_HANDLE, STD_OUTPUT_HANDLE, SetStdHandle,
-};
+use windows_sys::Win32::System::Console::{GetStdHandle, STD_OUTPUT_HANDLE, SetStdHandle};
 use windows_sys::Win32::System::Pipes::{
     ConnectNamedPipe, CreateNamedPipeW, PIPE_READMODE_BYTE, PIPE_REJECT_REMOTE_CLIENTS, PIPE_TYPE_BYTE,
     PIPE_WAIT,
 };
 use windows_sys::Win32::System::Threading::{
-    CREATE_NEW_PROCESS_GROUP, DETACHED_PROCESS, GetExitCodeProcess, GetProcessTimes, INFINITE, OpenProcess,
-    PROCESS_QUERY_LIMITED_INFORMATION, PROCESS_SYNCHRONIZE, PROCESS_TERMINATE, TerminateProcess,
-    WaitForSingleObject,
+    CREATE_NEW_PROCESS_GROUP, DETACHED_PROCESS, GetCurrentProcess, GetExitCodeProcess, GetProcessHandleCount,
+    GetProcessTimes, INFINITE, OpenProcess, PROCESS_QUERY_LIMITED_INFORMATION, PROCESS_SYNCHRONIZE,
+    PROCESS_TERMINATE, TerminateProcess, WaitForSingleObject,
 };
 
 use super::{Keyboard, Stream, Urgency};
@@ -33,8 +32,14 @@ use super::{Keyboard, Stream, Urgency};
 /// The number that stands for "please end"; Windows has no signals, only this number in exit codes.
 pub const TERMINATE_SIGNAL: i32 = 15;
 
+/// The number that stands for Ctrl-C and Ctrl-Break, as it does elsewhere.
+const INTERRUPT_SIGNAL: u8 = 2;
+
 /// `GetExitCodeProcess` says this of a running process.
 const STILL_ACTIVE: u32 = 259;
+
+/// Where the search for inheritable handles ends, should their number be wrong. We have some dozens.
+const LAST_HANDLE: usize = 1 << 16;
 
 pub(super) fn own_group(command: &mut Command) {
     command.creation_flags(CREATE_NEW_PROCESS_GROUP);
@@ -52,18 +57,41 @@ pub(super) fn signal_group(_leader_pid: u32, _signal: i32) {}
 pub(super) fn signal_process(_pid: u32, _signal: i32) {}
 
 pub(super) fn detach(command: &mut Command) {
-    // `CreateProcess` hands every inheritable handle to the child, our standard ones among them, and a
-    // pipe that a server holds keeps the step of a runner waiting.
-    for which in [STD_INPUT_HANDLE, STD_OUTPUT_HANDLE, STD_ERROR_HANDLE] {
-        // SAFETY: both calls take any handle value; for one that is not ours to change they fail.
-        unsafe { SetHandleInformation(GetStdHandle(which), HANDLE_FLAG_INHERIT, 0) };
-    }
+    close_inherited();
     command.creation_flags(DETACHED_PROCESS | CREATE_NEW_PROCESS_GROUP);
 }
 
 pub(super) fn lead_session() {}
 
-pub(super) fn close_inherited() {}
+/// `CreateProcess` hands every inheritable handle to the child, our standard ones among them and those that
+/// we ourselves inherited; a pipe that a server holds keeps the step of a runner waiting. What is handed on
+/// no further cannot be held: closing what may be the system's own would be worse.
+pub(super) fn close_inherited() {
+    let mut left = 0;
+    // SAFETY: the handle is that of this process, and the number goes to a live local.
+    if unsafe { GetProcessHandleCount(GetCurrentProcess(), &raw mut left) } == 0 || left == 0 {
+        // Wine 8 says 0.
+        left = u32::MAX;
+    }
+    // Handles are multiples of four, and a process has as many as it says, with gaps between them.
+    for number in (4..=LAST_HANDLE).step_by(4) {
+        let handle = std::ptr::without_provenance_mut(number);
+        let mut flags = 0;
+        // SAFETY: both calls take any value, and fail for what is no handle.
+        unsafe {
+            if GetHandleInformation(handle, &raw mut flags) == 0 {
+                continue;
+            }
+            if flags & HANDLE_FLAG_INHERIT != 0 {
+                SetHandleInformation(handle, HANDLE_FLAG_INHERIT, 0);
+            }
+        }
+        left = left.saturating_sub(1);
+        if left == 0 {
+            break;
+        }
+    }
+}
 
 pub(super) fn release_stdout() -> io::Result<()> {
     let null = OwnedHandle::from(File::options().write(true).open("NUL")?);
@@ -115,8 +143,11 @@ pub(super) fn wait_on_handle(pid: u32, limit: Duration) -> bool {
 }
 
 pub(super) fn exit_code(status: ExitStatus) -> u8 {
-    let code = status.code().unwrap_or(1);
-    u8::try_from(code).unwrap_or(u8::MAX)
+    match status.code().unwrap_or(1) {
+        STATUS_CONTROL_C_EXIT => 128 + INTERRUPT_SIGNAL,
+        // Longer codes do not fit; what matters is that they stay a failure.
+        code => u8::try_from(code).unwrap_or(u8::MAX),
+    }
 }
 
 pub(super) fn ending_signal(_status: ExitStatus) -> Option<i32> {
@@ -192,7 +223,7 @@ pub(super) fn connect_socket(_path: &Path, _limit: Duration) -> io::Result<(Box<
 
 pub(super) fn listen_for_signals(note: fn(i32)) -> io::Result<()> {
     // Ctrl-C is the only event ctrlc tells apart by nothing; all of them ask us to end.
-    ctrlc::set_handler(move || note(2)).map_err(io::Error::other)
+    ctrlc::set_handler(move || note(INTERRUPT_SIGNAL.into())).map_err(io::Error::other)
 }
 
 /// Where a starting server tells that it is ready: a named pipe.
@@ -256,4 +287,34 @@ fn open(pid: u32, access: u32) -> Option<OwnedHandle> {
     let handle = unsafe { OpenProcess(access, 0, pid) };
     // SAFETY: the handle is valid, and nobody else owns it.
     (!handle.is_null()).then(|| unsafe { OwnedHandle::from_raw_handle(handle as RawHandle) })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::windows::process::ExitStatusExt as _;
+
+    use super::*;
+
+    #[test]
+    fn exit_codes_are_the_commands_own_where_they_fit() {
+        let told = |code| exit_code(ExitStatus::from_raw(code));
+        assert_eq!([0, 1, 42, 255, 256, 0xc000_0005].map(told), [0, 1, 42, 255, 255, 255]);
+        assert_eq!(told(0xc000_013a), 130, "Ctrl-C");
+    }
+
+    #[test]
+    fn no_handle_is_handed_on() {
+        let (reading, writing) = io::pipe().unwrap();
+        let flags = |pipe: &dyn std::os::windows::io::AsRawHandle| {
+            let mut flags = 0;
+            // SAFETY: the handle is open, and the number goes to a live local.
+            assert_ne!(unsafe { GetHandleInformation(pipe.as_raw_handle(), &raw mut flags) }, 0);
+            flags
+        };
+        // SAFETY: the handle is open.
+        unsafe { SetHandleInformation(writing.as_raw_handle(), HANDLE_FLAG_INHERIT, HANDLE_FLAG_INHERIT) };
+        assert_eq!(flags(&writing) & HANDLE_FLAG_INHERIT, HANDLE_FLAG_INHERIT);
+        close_inherited();
+        assert_eq!((flags(&reading), flags(&writing)), (0, 0));
+    }
 }

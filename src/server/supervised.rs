@@ -122,7 +122,10 @@ fn spawn(program: &Path, order: &Order) -> anyhow::Result<(Child, ChildStdin)> {
     // nothing that a credential could hide in.
     let harmless =
         ["PATH", "HOME", "RUNNER_TRACKING_ID", "SCCACHE_STEP_STATE", "SystemRoot", "TMPDIR", "TEMP"];
-    let variables = order.variables.iter().filter(|(name, _)| harmless.contains(&name.as_str()));
+    // Windows does not tell names apart by case, calls the first of these `Path`, and has no network without
+    // the one that its Unix-like shells call `SYSTEMROOT`.
+    let is_harmless = |name: &str| harmless.iter().any(|known| known.eq_ignore_ascii_case(name));
+    let variables = order.variables.iter().filter(|(name, _)| is_harmless(name));
     command
         .arg("supervise")
         .env_clear()
