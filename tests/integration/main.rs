@@ -33,5 +33,7 @@ mod release;
 mod shells;
 mod side_by_side;
 mod signals;
+mod static_linux;
 mod storages;
 mod support;
+mod wine;

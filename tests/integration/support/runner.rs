@@ -131,7 +131,7 @@ impl Runner {
 }
 
 /// The pairs of a command file as the runner reads them.
-fn pairs(text: &str) -> Pairs {
+pub fn pairs(text: &str) -> Pairs {
     let mut found = Pairs::new();
     let mut lines = text.lines();
     while let Some(line) = lines.next() {

@@ -86,6 +86,18 @@ impl Step {
         self
     }
 
+    /// The program and its arguments.
+    pub fn words(&self) -> Vec<String> {
+        let words = std::iter::once(self.program.as_os_str()).chain(self.arguments.iter().map(AsRef::as_ref));
+        words.map(|word| word.to_str().unwrap().to_owned()).collect()
+    }
+
+    /// Its whole environment.
+    pub fn variables(&self) -> BTreeMap<String, String> {
+        let text = |text: &OsString| text.to_str().unwrap().to_owned();
+        self.variables.iter().map(|(name, value)| (text(name), text(value))).collect()
+    }
+
     fn command(&self) -> Command {
         let mut command = Command::new(&self.program);
         command.args(&self.arguments).env_clear().envs(&self.variables).current_dir(&self.directory);

@@ -24,6 +24,17 @@ pub fn installed() -> PathBuf {
     Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap().join("test-tools")
 }
 
+/// Our program for another target, as the sources are now.
+pub fn built_for(triple: &str) -> PathBuf {
+    let target = installed().parent().unwrap().to_owned();
+    let mut build = std::process::Command::new(repository().join("scripts/cross.sh"));
+    build.args([triple, "build", "--quiet"]).env("CARGO_TARGET_DIR", &target);
+    let built = build.output().unwrap();
+    assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
+    let suffix = if triple.contains("windows") { ".exe" } else { "" };
+    target.join(triple).join("debug").join(format!("sccache-step{suffix}"))
+}
+
 /// sccache of this version. Tests fail without it: a silent pass would prove nothing.
 pub fn sccache(version: &str) -> PathBuf {
     let named = outer("SCCACHE_STEP_TEST_SCCACHE").map(PathBuf::from);
