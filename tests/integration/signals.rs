@@ -7,7 +7,7 @@ use rustix::process::Signal;
 
 use crate::support::fake;
 use crate::support::step::Running;
-use crate::support::tools::ANY;
+use crate::support::tools::{ANY, program};
 use crate::support::world::World;
 use crate::support::{leftovers, until};
 
@@ -128,6 +128,21 @@ fn a_command_that_ignores_the_signal_goes_on() {
     std::fs::write(world.path("work/go"), "").unwrap();
     let finished = running.finish().expect(3);
     assert!(finished.stderr.contains(&format!("(pid {server}) has stopped")), "{finished}");
+}
+
+#[test]
+fn nohup_keeps_a_hang_up_from_run() {
+    let world = World::new();
+    let script = "touch ready\nwhile [ ! -e go ]; do sleep 0.05; done\nexit 3";
+    let run = world.real(ANY, &["run", "--", "sh", "-c", script]);
+    let running = run.wrapped(&program("nohup", "coreutils"), &[]).start();
+    wait_for(&world.path("work/ready"));
+    running.signal(Signal::HUP);
+    // Had it been heard, the command would be gone before it can see this.
+    std::thread::sleep(Duration::from_millis(300));
+    std::fs::write(world.path("work/go"), "").unwrap();
+    let finished = running.finish().expect(3);
+    assert!(finished.stderr.contains("has stopped"), "{finished}");
 }
 
 #[test]

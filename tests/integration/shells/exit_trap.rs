@@ -54,6 +54,7 @@ struct Job {
 
 impl Job {
     fn new(failure: Option<u8>) -> Self {
+        crate::support::hang_ups_are_heard();
         let root = tempfile::tempdir().unwrap();
         let directory = root.path().join("it's \"a\" \\job $HOME");
         std::fs::create_dir(&directory).unwrap();

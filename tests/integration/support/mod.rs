@@ -21,6 +21,15 @@ pub mod world;
 
 use std::time::{Duration, Instant};
 
+/// Whatever tests start hears a hang-up, also when the tests themselves were started by `nohup`.
+pub fn hang_ups_are_heard() {
+    static DONE: std::sync::Once = std::sync::Once::new();
+    // SAFETY: the signal gets back the effect that it has in every process by default.
+    DONE.call_once(|| unsafe {
+        libc::signal(libc::SIGHUP, libc::SIG_DFL);
+    });
+}
+
 /// Waits until `condition` gives something; panics with `what` after 20 s.
 pub fn until<T>(what: &str, mut condition: impl FnMut() -> Option<T>) -> T {
     let began = Instant::now();

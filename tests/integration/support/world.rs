@@ -18,6 +18,7 @@ pub struct World {
 
 impl World {
     pub fn new() -> Self {
+        super::hang_ups_are_heard();
         let directory = tempfile::Builder::new().prefix("step-test-").tempdir().unwrap();
         for name in ["home", "tmp", "work", "tmp/state"] {
             std::fs::create_dir(directory.path().join(name)).unwrap();
