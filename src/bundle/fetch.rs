@@ -17,13 +17,9 @@ use super::index::{Digest, Entry, HEADER_BYTES, Index, Parent};
 use super::store::{Opened, Source};
 use super::unpack::{self, BUFFER_BYTES, Target, Trouble};
 use super::view::Arrival;
-use super::{Halt, Listener};
+use super::{Halt, Listener, Pieces};
 
-/// How much the first request asks for, in bytes. Longer than the longest index.
-const FIRST_BYTES: u64 = 32 << 20;
-
-/// How much a part has at most, unless one object is longer, and how many are under way at once.
-const PART_BYTES: u64 = 16 << 20;
+/// How many parts of a layer are under way at once.
 const PARTS_AT_ONCE: usize = 6;
 
 /// How many threads write the objects of one stream, and up to which length an object is handed to them, in bytes: at most
@@ -54,6 +50,7 @@ pub(super) struct Fetch<'a> {
     pub(super) target: &'a Target,
     pub(super) halt: &'a Halt,
     pub(super) listener: &'a dyn Listener,
+    pub(super) pieces: Pieces,
 }
 
 /// A layer whose index has come.
@@ -129,7 +126,7 @@ impl Fetch<'_> {
         promised: Option<&Parent>,
         begun: impl FnOnce(Arriving) -> std::sync::Arc<Arriving>,
     ) -> Result<(), Broken> {
-        let opened = self.source.read(0, FIRST_BYTES).map_err(Broken::Passing)?;
+        let opened = self.source.read(0, self.pieces.first_bytes).map_err(Broken::Passing)?;
         let Opened { mut stream, is_part, total_bytes } = opened;
         let front = unpack::front(&mut *stream, promised.map(|parent| parent.digest));
         let (header, index) = front.map_err(|error| self.broken(error))?;
@@ -146,7 +143,8 @@ impl Fetch<'_> {
         let arriving = begun(arriving);
         self.leave_out(&arriving);
         let ends = ends(&arriving);
-        let in_first = if is_part { ends.partition_point(|end| *end <= FIRST_BYTES) } else { ends.len() };
+        let in_first =
+            if is_part { ends.partition_point(|end| *end <= self.pieces.first_bytes) } else { ends.len() };
         let all = 0..in_first;
         // A transfer that breaks off is taken up below.
         let mut last = self.objects_by_several(&arriving, all, &mut *stream).err();
@@ -156,7 +154,7 @@ impl Fetch<'_> {
                 Some(Broken::Passing(_)) | None => {}
                 Some(broken) => return Err(broken),
             }
-            let parts = parts(&arriving, &ends);
+            let parts = parts(&arriving, &ends, self.pieces.part_bytes);
             if parts.is_empty() {
                 return Ok(());
             }
@@ -171,7 +169,7 @@ impl Fetch<'_> {
         }
         match last {
             Some(broken) => Err(broken),
-            None if parts(&arriving, &ends).is_empty() => Ok(()),
+            None if parts(&arriving, &ends, self.pieces.part_bytes).is_empty() => Ok(()),
             None => Err(Broken::Passing(anyhow!("not all of it came"))),
         }
     }
@@ -343,7 +341,7 @@ fn ends(arriving: &Arriving) -> Vec<u64> {
 }
 
 /// The requests that bring what is still wanted.
-fn parts(arriving: &Arriving, ends: &[u64]) -> Vec<Part> {
+fn parts(arriving: &Arriving, ends: &[u64], part_bytes: u64) -> Vec<Part> {
     let mut parts: Vec<Part> = Vec::new();
     for (number, entry) in arriving.index.objects.iter().enumerate() {
         if !arriving.is_wanted(number) {
@@ -352,7 +350,7 @@ fn parts(arriving: &Arriving, ends: &[u64]) -> Vec<Part> {
         let bytes = ends[number] - entry.bytes..ends[number];
         match parts.last_mut() {
             Some(part)
-                if bytes.end - part.bytes.start <= PART_BYTES && bytes.start - part.bytes.end < GAP_BYTES =>
+                if bytes.end - part.bytes.start <= part_bytes && bytes.start - part.bytes.end < GAP_BYTES =>
             {
                 part.objects.end = number + 1;
                 part.bytes.end = bytes.end;

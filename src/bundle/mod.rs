@@ -13,6 +13,7 @@ mod halt;
 pub mod index;
 pub mod layer;
 pub mod object;
+mod pieces;
 pub mod policy;
 mod restore;
 mod save;
@@ -22,6 +23,7 @@ mod unpack;
 pub mod view;
 
 pub use halt::Halt;
+pub use pieces::Pieces;
 pub use restore::{Found, Restore, Restored};
 pub use save::{Order, Saved, SavedLayer, save};
 pub use timebox::within;

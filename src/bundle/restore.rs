@@ -9,7 +9,7 @@ use super::object::unix_ms;
 use super::store::{Source, Store, StoreError};
 use super::unpack::Target;
 use super::view::{LayerView, View};
-use super::{Halt, Listener};
+use super::{Halt, Listener, Pieces};
 
 /// How many layers are fetched at once; each of them in several parts.
 const LAYERS_AT_ONCE: usize = 3;
@@ -79,6 +79,7 @@ pub struct Restore {
     target: Target,
     halt: Arc<Halt>,
     listener: Arc<dyn Listener>,
+    pieces: Pieces,
     progress: Mutex<Progress>,
 }
 
@@ -93,7 +94,14 @@ impl Restore {
         listener: Arc<dyn Listener>,
     ) -> Self {
         let target = Target::new(directory, cap_bytes);
-        Self { store, target, halt, listener, progress: Mutex::default() }
+        Self { store, target, halt, listener, pieces: Pieces::default(), progress: Mutex::default() }
+    }
+
+    /// The same restore with pieces of other sizes.
+    #[must_use]
+    pub fn in_pieces(mut self, pieces: Pieces) -> Self {
+        self.pieces = pieces;
+        self
     }
 
     /// Restores what the first of these prefixes with any head leads to.
@@ -154,7 +162,13 @@ impl Restore {
     }
 
     fn fetch<'a>(&'a self, source: &'a dyn Source) -> Fetch<'a> {
-        Fetch { source, target: &self.target, halt: &self.halt, listener: &*self.listener }
+        Fetch {
+            source,
+            target: &self.target,
+            halt: &self.halt,
+            listener: &*self.listener,
+            pieces: self.pieces,
+        }
     }
 
     /// The head, and as soon as its index tells of them the layers it lists.

@@ -12,9 +12,9 @@ use sha2::{Digest as _, Sha256};
 use super::blob::{Failed, Transfers};
 use super::twirp::{Reserved, Service};
 use super::{Head, Opened, Source, Store, StoreError, Stored, Traffic};
-use crate::bundle::Halt;
 use crate::bundle::layer::Layer;
 use crate::bundle::object::hexadecimal;
+use crate::bundle::{Halt, Pieces};
 use crate::environment::Variables;
 use crate::sccache::proxy;
 use crate::secret::Secret;
@@ -59,11 +59,23 @@ impl Actions {
             .build()
             .into();
         let traffic: Arc<Traffic> = Arc::default();
-        let transfers =
-            Transfers { agent: agent.clone(), halt: Arc::clone(&halt), traffic: Arc::clone(&traffic) };
+        let pieces = Pieces::default();
+        let transfers = Transfers {
+            agent: agent.clone(),
+            halt: Arc::clone(&halt),
+            traffic: Arc::clone(&traffic),
+            pieces,
+        };
         let service =
             Service { agent, base: base.to_owned(), token, version: entry_version(), halt, traffic };
         Ok(Self { service: Arc::new(service), transfers })
+    }
+
+    /// The same store with pieces of other sizes.
+    #[must_use]
+    pub fn in_pieces(mut self, pieces: Pieces) -> Self {
+        self.transfers.pieces = pieces;
+        self
     }
 
     fn source(&self, key: String, url: String) -> Box<dyn Source> {

@@ -15,14 +15,10 @@ use ureq::http::HeaderMap;
 
 use super::twirp::without_queries;
 use super::{Opened, Traffic};
-use crate::bundle::Halt;
 use crate::bundle::layer::Layer;
+use crate::bundle::{Halt, Pieces};
 
-/// Up to this length a layer is sent in one piece, in bytes.
-const SINGLE_LIMIT_BYTES: u64 = 64 << 20;
-
-/// The length of a block of a longer one, in bytes, and how many are sent at once.
-const BLOCK_BYTES: u64 = 16 << 20;
+/// How many blocks of a layer are sent at once.
 const BLOCKS_AT_ONCE: usize = 8;
 
 const PAUSES: [Duration; 3] = [Duration::from_millis(500), Duration::from_secs(2), Duration::from_secs(4)];
@@ -34,6 +30,7 @@ pub(super) struct Transfers {
     pub(super) agent: ureq::Agent,
     pub(super) halt: Arc<Halt>,
     pub(super) traffic: Arc<Traffic>,
+    pub(super) pieces: Pieces,
 }
 
 /// How a request to a signed URL failed.
@@ -54,10 +51,11 @@ impl Transfers {
     /// Sends a layer.
     pub(super) fn upload(&self, url: &str, layer: &Layer) -> anyhow::Result<()> {
         let bytes = layer.bytes();
-        if bytes <= SINGLE_LIMIT_BYTES {
+        if bytes <= self.pieces.single_bytes {
             return self.put(url, Some("BlockBlob"), || (bytes, Box::new(layer.reader(0..bytes))));
         }
-        let number = bytes.div_ceil(BLOCK_BYTES);
+        let block_bytes = self.pieces.block_bytes;
+        let number = bytes.div_ceil(block_bytes);
         ensure!(number <= 50_000, "the layer is longer than a blob can be");
         let identity: String = layer.digest().iter().take(18).map(|byte| format!("{byte:02x}")).collect();
         let ids: Vec<String> = (0..number).map(|at| block_id(&identity, at)).collect();
@@ -68,7 +66,7 @@ impl Transfers {
                 let at = next.fetch_add(1, Ordering::Relaxed);
                 ids.get(at).map(|id| (at as u64, id)).filter(|_| !failed.load(Ordering::Relaxed))
             } {
-                let part = at * BLOCK_BYTES..((at + 1) * BLOCK_BYTES).min(bytes);
+                let part = at * block_bytes..((at + 1) * block_bytes).min(bytes);
                 let length = part.end - part.start;
                 let url = extended(url, &format!("comp=block&blockid={}", escaped(id)));
                 let sent = self.put(&url, None, || (length, Box::new(layer.reader(part.clone()))));
@@ -77,7 +75,7 @@ impl Transfers {
             Ok(())
         };
         std::thread::scope(|scope| {
-            let workers: Vec<_> = (0..BLOCKS_AT_ONCE).map(|_| scope.spawn(work)).collect();
+            let workers: Vec<_> = (0..BLOCKS_AT_ONCE.min(ids.len())).map(|_| scope.spawn(work)).collect();
             let ended = workers
                 .into_iter()
                 .map(|worker| worker.join().unwrap_or_else(|_| bail!("a transfer panicked")));
