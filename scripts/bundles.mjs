@@ -70,6 +70,8 @@ const server = createServer(async (request, response) => {
   });
   if (request.method === "HEAD") return response.end();
   counts.down += end - start + 1;
+  // Each of the files listens for the end of the answer.
+  response.setMaxListeners(0);
   let at = 0;
   for (const [file, size] of files) {
     const [from, to] = [Math.max(start - at, 0), Math.min(end - at, size - 1)];

@@ -6,17 +6,19 @@
 
 use std::io::Read;
 use std::ops::Range;
-use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::sync_channel;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use anyhow::{anyhow, ensure};
+use anyhow::anyhow;
 
-use super::index::{Digest, Entry, HEADER_BYTES, Index, Parent};
+use super::arriving::{Arriving, THERE, UNWANTED, WRONG};
+use super::index::{Entry, HEADER_BYTES, Parent};
+use super::layout::{self, Unit};
+use super::packing;
 use super::store::{Opened, Source};
 use super::unpack::{self, BUFFER_BYTES, Target, Trouble};
-use super::view::Arrival;
 use super::{Halt, Listener, Pieces};
 
 /// How many parts of a layer are under way at once.
@@ -53,68 +55,13 @@ pub(super) struct Fetch<'a> {
     pub(super) pieces: Pieces,
 }
 
-/// A layer whose index has come.
-#[derive(Debug)]
-pub(super) struct Arriving {
-    pub(super) index: Index,
-    pub(super) digest: Digest,
-    /// What became of each object; see [`Arriving::arrivals`].
-    states: Vec<AtomicU8>,
-    /// When each was used last, 0 for one that is dropped.
-    used_ms: Vec<u64>,
-    /// Where the first object begins.
-    front_bytes: u64,
-}
+/// Takes an object that is in memory, by its number.
+type Taker<'a> = dyn FnMut(usize, &[u8]) -> Result<(), Broken> + 'a;
 
-const MISSING: u8 = 0;
-const THERE: u8 = 1;
-const WRONG: u8 = 2;
-/// There is no room for it; it stays where it is.
-const UNWANTED: u8 = 3;
-
-impl Arriving {
-    fn new(
-        index: Index,
-        digest: Digest,
-        front_bytes: u64,
-        used_ms: Option<Vec<u64>>,
-    ) -> anyhow::Result<Self> {
-        let own = || index.objects.iter().map(|entry| entry.used_ms.max(1)).collect();
-        let used_ms: Vec<u64> = used_ms.unwrap_or_else(own);
-        ensure!(used_ms.len() == index.objects.len(), "it has another number of objects than the head says");
-        let states = index.objects.iter().map(|_| AtomicU8::new(MISSING)).collect();
-        Ok(Self { index, digest, states, used_ms, front_bytes })
-    }
-
-    /// What became of each object so far.
-    pub(super) fn arrivals(&self) -> Vec<Arrival> {
-        let states = self.states.iter().map(|state| match state.load(Ordering::Acquire) {
-            THERE => Arrival::There,
-            WRONG => Arrival::Wrong,
-            _ => Arrival::Missing,
-        });
-        states.collect()
-    }
-
-    /// As a head would list it.
-    pub(super) fn listed(&self, key: &str) -> Parent {
-        let (key, used_ms) = (key.to_owned(), self.used_ms.clone());
-        Parent { key, digest: self.digest, bytes: self.index.object_bytes(), used_ms }
-    }
-
-    fn note(&self, number: usize, state: u8) {
-        self.states[number].store(state, Ordering::Release);
-    }
-
-    fn is_wanted(&self, number: usize) -> bool {
-        self.used_ms[number] > 0 && self.states[number].load(Ordering::Acquire) == MISSING
-    }
-}
-
-/// What one request brings: objects by number, from the place of the first to the end of the last.
+/// What one request brings: units by number, from the place of the first to the end of the last.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Part {
-    objects: Range<usize>,
+    units: Range<usize>,
     bytes: Range<u64>,
 }
 
@@ -131,7 +78,7 @@ impl Fetch<'_> {
         let front = unpack::front(&mut *stream, promised.map(|parent| parent.digest));
         let (header, index) = front.map_err(|error| self.broken(error))?;
         let front_bytes = HEADER_BYTES as u64 + header.index_bytes;
-        let whole = front_bytes.saturating_add(index.object_bytes());
+        let whole = layout::units(&index, front_bytes).last().map_or(front_bytes, |last| last.bytes.end);
         if total_bytes.is_some_and(|total| total != whole) {
             return Err(Broken::Corrupt(anyhow!(
                 "it is {} bytes long instead of {whole}",
@@ -142,9 +89,8 @@ impl Fetch<'_> {
         let arriving = Arriving::new(index, header.digest, front_bytes, used_ms).map_err(Broken::Corrupt)?;
         let arriving = begun(arriving);
         self.leave_out(&arriving);
-        let ends = ends(&arriving);
-        let in_first =
-            if is_part { ends.partition_point(|end| *end <= self.pieces.first_bytes) } else { ends.len() };
+        let fits = |unit: &Unit| !is_part || unit.bytes.end <= self.pieces.first_bytes;
+        let in_first = arriving.units.partition_point(fits);
         let all = 0..in_first;
         // A transfer that breaks off is taken up below.
         let mut last = self.objects_by_several(&arriving, all, &mut *stream).err();
@@ -154,7 +100,7 @@ impl Fetch<'_> {
                 Some(Broken::Passing(_)) | None => {}
                 Some(broken) => return Err(broken),
             }
-            let parts = parts(&arriving, &ends, self.pieces.part_bytes);
+            let parts = parts(&arriving, self.pieces.part_bytes);
             if parts.is_empty() {
                 return Ok(());
             }
@@ -169,7 +115,7 @@ impl Fetch<'_> {
         }
         match last {
             Some(broken) => Err(broken),
-            None if parts(&arriving, &ends, self.pieces.part_bytes).is_empty() => Ok(()),
+            None if parts(&arriving, self.pieces.part_bytes).is_empty() => Ok(()),
             None => Err(Broken::Passing(anyhow!("not all of it came"))),
         }
     }
@@ -205,7 +151,7 @@ impl Fetch<'_> {
         let mut buffer = vec![0; BUFFER_BYTES];
         let passed = unpack::pass_over(&mut *stream, arriving.front_bytes, &mut buffer);
         passed.map_err(|error| Broken::Passing(error.into()))?;
-        self.objects_by_several(arriving, 0..arriving.index.objects.len(), &mut *stream)
+        self.objects_by_several(arriving, 0..arriving.units.len(), &mut *stream)
     }
 
     fn side_by_side(&self, arriving: &Arriving, parts: &[Part]) -> Result<(), Broken> {
@@ -217,7 +163,7 @@ impl Fetch<'_> {
                 if !opened.is_part {
                     return Err(Broken::Passing(anyhow!("the store no longer sends parts")));
                 }
-                self.objects(arriving, part.objects.clone(), &mut *opened.stream)?;
+                self.objects(arriving, part.units.clone(), &mut *opened.stream)?;
             }
             Ok(())
         };
@@ -257,24 +203,16 @@ impl Fetch<'_> {
             // Dropped at the end, upon which the writers end.
             let sender = sender;
             let mut buffer = vec![0; BUFFER_BYTES];
-            let last = numbers.clone().rev().find(|number| arriving.is_wanted(*number));
-            for number in last.map_or(0..0, |last| numbers.start..last + 1) {
+            for unit in needed(arriving, numbers) {
                 self.halt.check().map_err(Broken::Passing)?;
                 if full.lock().unwrap_or_else(PoisonError::into_inner).is_some() {
                     break;
                 }
-                let bytes = arriving.index.objects[number].bytes;
-                if !arriving.is_wanted(number) {
-                    let passed = unpack::pass_over(stream, bytes, &mut buffer);
-                    passed.map_err(|error| Broken::Passing(error.into()))?;
-                } else if bytes > SMALL_BYTES {
-                    self.object(arriving, number, stream, &mut buffer)?;
-                } else {
-                    let mut content = vec![0; usize::try_from(bytes).unwrap_or_default()];
-                    stream.read_exact(&mut content).map_err(|error| Broken::Passing(error.into()))?;
+                self.unit(arriving, unit, stream, &mut buffer, &mut |number, content| {
                     // The writers end only when nobody sends any more.
-                    let _ = sender.send((number, content));
-                }
+                    let _ = sender.send((number, content.to_vec()));
+                    Ok(())
+                })?;
             }
             Ok(())
         });
@@ -305,7 +243,7 @@ impl Fetch<'_> {
         Ok(())
     }
 
-    /// Unpacks consecutive objects from a stream that begins with the first of them.
+    /// Unpacks consecutive units from a stream that begins with the first of them.
     fn objects(
         &self,
         arriving: &Arriving,
@@ -313,49 +251,70 @@ impl Fetch<'_> {
         stream: &mut dyn Read,
     ) -> Result<(), Broken> {
         let mut buffer = vec![0; BUFFER_BYTES];
-        // What follows the last one that is wanted need not be read at all.
-        let last = numbers.clone().rev().find(|number| arriving.is_wanted(*number));
-        let Some(last) = last else { return Ok(()) };
-        for number in numbers.start..=last {
+        let mut writing = vec![0; BUFFER_BYTES];
+        for unit in needed(arriving, numbers) {
             self.halt.check().map_err(Broken::Passing)?;
-            let entry: &Entry = &arriving.index.objects[number];
-            if !arriving.is_wanted(number) {
-                let passed = unpack::pass_over(stream, entry.bytes, &mut buffer);
-                passed.map_err(|error| Broken::Passing(error.into()))?;
-                continue;
+            self.unit(arriving, unit, stream, &mut buffer, &mut |number, mut content| {
+                self.object(arriving, number, &mut content, &mut writing)
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Takes a unit from a stream that is at it. What is small, or was in a run, is given to `small`.
+    fn unit(
+        &self,
+        arriving: &Arriving,
+        unit: &Unit,
+        stream: &mut dyn Read,
+        buffer: &mut [u8],
+        small: &mut Taker<'_>,
+    ) -> Result<(), Broken> {
+        let passing = |error: std::io::Error| Broken::Passing(error.into());
+        if !arriving.needs(unit) {
+            return unpack::pass_over(stream, unit.stored_bytes(), buffer).map_err(passing);
+        }
+        let first = unit.objects.start;
+        if !unit.is_run && unit.stored_bytes() > SMALL_BYTES {
+            return self.object(arriving, first, stream, buffer);
+        }
+        let mut stored = vec![0; usize::try_from(unit.stored_bytes()).unwrap_or_default()];
+        stream.read_exact(&mut stored).map_err(passing)?;
+        if !unit.is_run {
+            return small(first, &stored);
+        }
+        let objects = &arriving.index.objects[unit.objects.clone()];
+        let contents = packing::unpacked(&stored, objects.iter().map(|entry| entry.bytes));
+        for number in unit.objects.clone().filter(|number| arriving.is_wanted(*number)) {
+            match &contents {
+                Some(contents) => small(number, contents.of(number - first))?,
+                None => arriving.note(number, WRONG),
             }
-            self.object(arriving, number, stream, &mut buffer)?;
         }
         Ok(())
     }
 }
 
-/// Where each object ends in the layer.
-fn ends(arriving: &Arriving) -> Vec<u64> {
-    let mut end = arriving.front_bytes;
-    let ends = arriving.index.objects.iter().map(|entry| {
-        end += entry.bytes;
-        end
-    });
-    ends.collect()
+/// These units up to the last one that is needed: what follows it need not be read at all.
+fn needed(arriving: &Arriving, numbers: Range<usize>) -> &[Unit] {
+    let units = &arriving.units[numbers];
+    let last = units.iter().rposition(|unit| arriving.needs(unit));
+    last.map_or(&[], |last| &units[..=last])
 }
 
 /// The requests that bring what is still wanted.
-fn parts(arriving: &Arriving, ends: &[u64], part_bytes: u64) -> Vec<Part> {
+fn parts(arriving: &Arriving, part_bytes: u64) -> Vec<Part> {
     let mut parts: Vec<Part> = Vec::new();
-    for (number, entry) in arriving.index.objects.iter().enumerate() {
-        if !arriving.is_wanted(number) {
-            continue;
-        }
-        let bytes = ends[number] - entry.bytes..ends[number];
+    for (number, unit) in arriving.units.iter().enumerate().filter(|(_, unit)| arriving.needs(unit)) {
         match parts.last_mut() {
             Some(part)
-                if bytes.end - part.bytes.start <= part_bytes && bytes.start - part.bytes.end < GAP_BYTES =>
+                if unit.bytes.end - part.bytes.start <= part_bytes
+                    && unit.bytes.start - part.bytes.end < GAP_BYTES =>
             {
-                part.objects.end = number + 1;
-                part.bytes.end = bytes.end;
+                part.units.end = number + 1;
+                part.bytes.end = unit.bytes.end;
             }
-            _ => parts.push(Part { objects: number..number + 1, bytes }),
+            _ => parts.push(Part { units: number..number + 1, bytes: unit.bytes.clone() }),
         }
     }
     parts

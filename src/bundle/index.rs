@@ -1,6 +1,6 @@
 //! What a layer says about itself: the header and the index, as bytes and as a value.
 //!
-//! Surface: `docs/bundle-format.md`, format 1. Reading trusts nothing: every number is held against what is left
+//! Surface: `docs/bundle-format.md`, format 2. Reading trusts nothing: every number is held against what is left
 //! and against the limits here before anything is allocated for it.
 
 use std::collections::HashSet;
@@ -11,7 +11,7 @@ use sha2::{Digest as _, Sha256};
 use super::object::{NAME_BYTES, Name};
 
 /// The format written, and the only one read.
-pub const FORMAT: u32 = 1;
+pub const FORMAT: u32 = 2;
 
 /// The length of the header, in bytes.
 pub const HEADER_BYTES: usize = 64;
@@ -31,14 +31,19 @@ pub const KEY_LIMIT_BYTES: usize = 512;
 /// The longest note, in bytes.
 pub const NOTE_LIMIT_BYTES: usize = 64 << 10;
 
+/// The most bytes that the objects of a run have together, before compression. Each run is unpacked in memory.
+pub const RUN_LIMIT_BYTES: u64 = 1 << 20;
+
 const MAGIC: &[u8; 8] = b"sccstep\n";
 const SAVED: u32 = 1;
 const PARENTS: u32 = 2;
 const OBJECTS: u32 = 3;
+const RUNS: u32 = 4;
 /// Sections from here on may be passed over by who does not know them.
 const OPTIONAL: u32 = 0x8000_0000;
 const NOTE: u32 = OPTIONAL | 1;
 const ENTRY_BYTES: usize = NAME_BYTES + 8 + 8 + 32;
+const RUN_BYTES: usize = 4 + 4 + 8;
 
 /// A SHA-256.
 pub type Digest = [u8; 32];
@@ -70,6 +75,17 @@ pub struct Parent {
     pub used_ms: Vec<u64>,
 }
 
+/// Objects that follow each other and are stored as one Zstandard frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Run {
+    /// The number of the first one.
+    pub first: u32,
+    /// How many they are.
+    pub count: u32,
+    /// The length of the frame in bytes.
+    pub stored_bytes: u64,
+}
+
 /// The index of a layer.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Index {
@@ -79,6 +95,8 @@ pub struct Index {
     pub parents: Vec<Parent>,
     /// The layer's own objects, in the order of their bytes.
     pub objects: Vec<Entry>,
+    /// Which of them are stored compressed, in their order. The others are stored as they are.
+    pub runs: Vec<Run>,
     /// What travels with the cache besides its objects.
     pub note: Vec<u8>,
 }
@@ -145,6 +163,7 @@ impl Index {
         section(&mut bytes, SAVED, |bytes| bytes.extend(self.saved_ms.to_le_bytes()));
         section(&mut bytes, PARENTS, |bytes| put_parents(bytes, &self.parents));
         section(&mut bytes, OBJECTS, |bytes| put_objects(bytes, &self.objects));
+        section(&mut bytes, RUNS, |bytes| put_runs(bytes, &self.runs));
         if !self.note.is_empty() {
             section(&mut bytes, NOTE, |bytes| bytes.extend(&self.note));
         }
@@ -168,6 +187,7 @@ impl Index {
                 SAVED => index.saved_ms = section.u64()?,
                 PARENTS => index.parents = parents(&mut section)?,
                 OBJECTS => index.objects = objects(&mut section)?,
+                RUNS => index.runs = runs(&mut section)?,
                 NOTE => {
                     ensure!(length <= NOTE_LIMIT_BYTES, "its note is too long");
                     index.note = section.take(length)?.to_vec();
@@ -177,13 +197,47 @@ impl Index {
             }
             ensure!(section.0.is_empty(), "section {tag:#x} is longer than what it holds");
         }
-        for tag in [SAVED, PARENTS, OBJECTS] {
+        for tag in [SAVED, PARENTS, OBJECTS, RUNS] {
             ensure!(seen.contains(&tag), "section {tag:#x} is missing");
         }
+        index.check_runs()?;
         let all =
             index.parents.iter().map(|parent| parent.used_ms.len()).sum::<usize>() + index.objects.len();
         ensure!(all <= OBJECT_LIMIT, "it tells of {all} objects, and the limit is {OBJECT_LIMIT}");
         Ok(index)
+    }
+}
+
+impl Index {
+    /// Runs follow each other, hold objects that there are, and are short enough to be unpacked in memory.
+    fn check_runs(&self) -> anyhow::Result<()> {
+        let mut free = 0_usize;
+        for run in &self.runs {
+            let (first, count) = (run.first as usize, run.count as usize);
+            let objects = first.checked_add(count).and_then(|end| self.objects.get(first..end));
+            let objects = objects.context("a run has objects that are not there")?;
+            ensure!(first >= free && count > 0, "a run is empty or begins within another one");
+            free = first + count;
+            let bytes = objects.iter().map(|entry| entry.bytes).fold(0, u64::saturating_add);
+            ensure!(bytes <= RUN_LIMIT_BYTES, "a run is too long: {bytes} bytes");
+            ensure!((1..bytes).contains(&run.stored_bytes), "a run is longer than what it holds");
+        }
+        Ok(())
+    }
+}
+
+fn runs(section: &mut Rest<'_>) -> anyhow::Result<Vec<Run>> {
+    let number = section.count_of(RUN_BYTES)?;
+    let run = |_| Ok(Run { first: section.u32()?, count: section.u32()?, stored_bytes: section.u64()? });
+    (0..number).map(run).collect()
+}
+
+fn put_runs(bytes: &mut Vec<u8>, runs: &[Run]) {
+    bytes.extend(count(runs.len()));
+    for Run { first, count, stored_bytes } in runs {
+        bytes.extend(first.to_le_bytes());
+        bytes.extend(count.to_le_bytes());
+        bytes.extend(stored_bytes.to_le_bytes());
     }
 }
 

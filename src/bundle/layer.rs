@@ -1,19 +1,19 @@
 //! Packing: a layer as a stream of bytes, made from the objects where they are.
 //!
-//! Nothing is copied and nothing is written: a cache that fills half the disk can still be saved. Every object is
-//! read twice, for its digest and for the transfer, which may take any part of the layer in any order.
+//! Compile results are neither copied nor written: a cache that fills half the disk can still be saved. Each is
+//! read twice, for its digest and for the transfer, which may take any part of the layer in any order. Preprocessor
+//! entries are compressed into a temporary file, see [`packing`](super::packing).
 
 use std::fs::File;
 use std::io::Read;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicUsize, Ordering};
-
-use sha2::{Digest as _, Sha256};
 
 use super::Halt;
-use super::index::{Digest, Entry, Header, Index, Parent};
+use super::index::{Digest, Header, Index, Parent};
+use super::layout::{self, Unit};
 use super::object::Found;
+use super::packing::{self, Frames, Packed};
 
 /// A layer that is ready to be stored.
 #[derive(Debug)]
@@ -23,8 +23,8 @@ pub struct Layer {
     /// Header and index.
     front: Vec<u8>,
     digest: Digest,
-    /// Where each object ends in the layer.
-    ends: Vec<u64>,
+    units: Vec<Unit>,
+    frames: Frames,
 }
 
 impl Layer {
@@ -40,19 +40,15 @@ impl Layer {
         saved_ms: u64,
         halt: &Halt,
     ) -> anyhow::Result<Self> {
-        let objects = digests(directory, objects, halt)?;
-        let index = Index { saved_ms, parents, objects, note };
+        let Packed { objects, runs, frames } = packing::pack(directory, objects, halt)?;
+        let index = Index { saved_ms, parents, objects, runs, note };
         let bytes = index.encode();
         let header = Header::of(&bytes);
         let mut front = header.encode().to_vec();
         front.extend(bytes);
-        let mut end = front.len() as u64;
-        let ends = index.objects.iter().map(|entry| {
-            end += entry.bytes;
-            end
-        });
-        let ends = ends.collect();
-        Ok(Self { directory: directory.to_owned(), index, front, digest: header.digest, ends })
+        let units = layout::units(&index, front.len() as u64).collect();
+        let directory = directory.to_owned();
+        Ok(Self { directory, index, front, digest: header.digest, units, frames })
     }
 
     /// Its identity.
@@ -70,7 +66,7 @@ impl Layer {
     /// Its length in bytes.
     #[must_use]
     pub fn bytes(&self) -> u64 {
-        self.ends.last().copied().unwrap_or(self.front.len() as u64)
+        self.units.last().map_or(self.front.len() as u64, |last| last.bytes.end)
     }
 
     /// A part of its bytes, or all of them.
@@ -107,64 +103,32 @@ impl Read for Reader<'_> {
             return Ok(length);
         }
         if self.file.as_ref().is_none_or(|(_, end)| *end <= self.at) {
-            let number = self.layer.ends.partition_point(|end| *end <= self.at);
-            let entry = self.layer.index.objects[number];
-            let end = self.layer.ends[number];
+            let number = self.layer.units.partition_point(|unit| unit.bytes.end <= self.at);
+            let unit = &self.layer.units[number];
+            let within = self.at - unit.bytes.start;
+            if unit.is_run {
+                let left = usize::try_from(unit.bytes.end - self.at).unwrap_or(usize::MAX);
+                let buffer = &mut buffer[..wanted.min(left)];
+                return self.passed(self.layer.frames.read(unit.objects.start, within, buffer)?);
+            }
+            let entry = &self.layer.index.objects[unit.objects.start];
             let mut file = File::open(self.layer.directory.join(entry.name.path()))?;
-            file.seek(SeekFrom::Start(self.at - (end - entry.bytes)))?;
-            self.file = Some((file, end));
+            file.seek(SeekFrom::Start(within))?;
+            self.file = Some((file, unit.bytes.end));
         }
         let Some((file, end)) = &mut self.file else { return Ok(0) };
         let wanted = wanted.min(usize::try_from(*end - self.at).unwrap_or(usize::MAX));
         let length = file.read(&mut buffer[..wanted])?;
+        self.passed(length)
+    }
+}
+
+impl Reader<'_> {
+    fn passed(&mut self, length: usize) -> std::io::Result<usize> {
         if length == 0 {
             return Err(std::io::Error::other("an object of the cache became shorter"));
         }
         self.at += length as u64;
         Ok(length)
-    }
-}
-
-/// The entries of these objects, in their order, hashed by several threads.
-fn digests(directory: &Path, objects: &[Found], halt: &Halt) -> anyhow::Result<Vec<Entry>> {
-    let next = AtomicUsize::new(0);
-    let work = || {
-        let mut done = Vec::new();
-        let mut buffer = vec![0; 128 << 10];
-        while let Some((at, found)) = {
-            let at = next.fetch_add(1, Ordering::Relaxed);
-            objects.get(at).map(|found| (at, found))
-        } {
-            if halt.check().is_err() {
-                break;
-            }
-            if let Ok((bytes, digest)) = digest(&directory.join(found.name.path()), &mut buffer) {
-                done.push((at, Entry { name: found.name, bytes, used_ms: found.used_ms, digest }));
-            }
-        }
-        done
-    };
-    let threads = std::thread::available_parallelism().map_or(1, usize::from).min(8);
-    let mut entries: Vec<(usize, Entry)> = std::thread::scope(|scope| {
-        let workers: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
-        workers.into_iter().flat_map(|worker| worker.join().unwrap_or_default()).collect()
-    });
-    halt.check()?;
-    entries.sort_by_key(|(at, _)| *at);
-    Ok(entries.into_iter().map(|(_, entry)| entry).collect())
-}
-
-fn digest(path: &Path, buffer: &mut [u8]) -> std::io::Result<(u64, Digest)> {
-    let mut file = File::open(path)?;
-    let mut hasher = Sha256::new();
-    let mut bytes = 0;
-    loop {
-        match file.read(buffer)? {
-            0 => return Ok((bytes, hasher.finalize().into())),
-            length => {
-                hasher.update(&buffer[..length]);
-                bytes += length as u64;
-            }
-        }
     }
 }

@@ -8,11 +8,14 @@
 //! Owns the format (`docs/bundle-format.md`), the stores and the decision what is stored. Knows nothing of jobs,
 //! plans and reports. What comes out of a store is not trusted.
 
+mod arriving;
 mod fetch;
 mod halt;
 pub mod index;
 pub mod layer;
+mod layout;
 pub mod object;
+mod packing;
 mod pieces;
 pub mod policy;
 mod restore;

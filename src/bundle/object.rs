@@ -49,6 +49,12 @@ impl Name {
         Self { kind, digits }
     }
 
+    /// What it is to sccache.
+    #[must_use]
+    pub const fn kind(&self) -> Kind {
+        self.kind
+    }
+
     /// Where the object is, relative to the cache directory.
     #[must_use]
     pub fn path(&self) -> PathBuf {

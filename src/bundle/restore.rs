@@ -3,7 +3,8 @@
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::fetch::{Arriving, Broken, Fetch};
+use super::arriving::Arriving;
+use super::fetch::{Broken, Fetch};
 use super::index::Parent;
 use super::object::unix_ms;
 use super::store::{Source, Store, StoreError};
@@ -238,6 +239,9 @@ impl Restore {
     }
 
     fn trouble(&self, key: &str, error: &anyhow::Error) {
+        // When the time is over, every transfer ends with words of its own.
+        let over = self.halt.check().err();
+        let error = over.as_ref().unwrap_or(error);
         self.progress().troubles.push(format!("layer `{key}`: {error:#}"));
     }
 

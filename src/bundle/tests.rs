@@ -13,7 +13,7 @@ use super::object::{Kind, Name, scan};
 use super::policy::Bounds;
 use super::store::{Directory, Store};
 use super::view::View;
-use super::{Deaf, Found, Halt, Order, Restore, Restored, Saved, save};
+use super::{Deaf, Found, Halt, Order, Pieces, Restore, Restored, Saved, save};
 
 const CAP: u64 = 1 << 30;
 /// In the year 2096, so that nothing is idle.

@@ -6,14 +6,19 @@ use super::super::object::Kind;
 use super::*;
 
 fn entry() -> impl Strategy<Value = Entry> {
-    (any::<bool>(), any::<[u8; 32]>(), 0..1_u64 << 40, any::<u64>(), any::<[u8; 32]>()).prop_map(
-        |(result, digits, bytes, used_ms, digest)| Entry {
+    (
+        any::<bool>(),
+        any::<[u8; 32]>(),
+        prop_oneof![0..1_u64 << 40, 0..2 * RUN_LIMIT_BYTES],
+        any::<u64>(),
+        any::<[u8; 32]>(),
+    )
+        .prop_map(|(result, digits, bytes, used_ms, digest)| Entry {
             name: Name::new(if result { Kind::Result } else { Kind::Preprocessor }, digits),
             bytes,
             used_ms,
             digest,
-        },
-    )
+        })
 }
 
 fn parent() -> impl Strategy<Value = Parent> {
@@ -26,6 +31,13 @@ fn parent() -> impl Strategy<Value = Parent> {
         .prop_map(|(key, digest, bytes, used_ms)| Parent { key, digest, bytes, used_ms })
 }
 
+/// Every second object that may be compressed, by itself.
+fn runs_of(objects: &[Entry]) -> Vec<Run> {
+    let numbers =
+        (0..).zip(objects).step_by(2).filter(|(_, entry)| (2..RUN_LIMIT_BYTES).contains(&entry.bytes));
+    numbers.map(|(first, entry)| Run { first, count: 1, stored_bytes: entry.bytes / 2 }).collect()
+}
+
 fn index() -> impl Strategy<Value = Index> {
     let objects = prop::collection::vec(entry(), 0..9);
     let parents = prop::collection::vec(parent(), 0..5);
@@ -35,7 +47,8 @@ fn index() -> impl Strategy<Value = Index> {
             parents.dedup_by(|a, b| a.key == b.key);
             objects.sort_by_key(|entry: &Entry| entry.name);
             objects.dedup_by_key(|entry| entry.name);
-            Index { saved_ms, parents, objects, note }
+            let runs = runs_of(&objects);
+            Index { saved_ms, parents, objects, runs, note }
         },
     )
 }
@@ -190,7 +203,7 @@ fn objects_with_other_names_twice_or_endless_are_refused() {
 
 #[test]
 fn what_a_newer_version_may_add_is_passed_over_and_what_it_must_not_is_refused() {
-    let plain = vec![(PARENTS, count(0).to_vec()), (OBJECTS, count(0).to_vec())];
+    let plain = vec![(PARENTS, count(0).to_vec()), (OBJECTS, count(0).to_vec()), (RUNS, count(0).to_vec())];
     let with = |tag| [plain.clone(), vec![(tag, vec![1, 2, 3])]].concat();
     assert!(Index::decode(&with_sections(&with(OPTIONAL | 77))).is_ok());
     assert!(refusal(&with_sections(&with(77))).contains("which this version does not know"));
@@ -201,8 +214,48 @@ fn what_a_newer_version_may_add_is_passed_over_and_what_it_must_not_is_refused()
 #[test]
 fn a_header_of_another_format_says_which() {
     let mut bytes = Header { index_bytes: 3, digest: [1; 32] }.encode();
-    bytes[8] = 2;
+    bytes[8] = 1;
     let told = Header::decode(&bytes).unwrap_err().to_string();
-    assert_eq!(told, "its format is 2, and this version reads format 1 only");
+    assert_eq!(told, "its format is 1, and this version reads format 2 only");
     assert_eq!(Header::decode(&[0; HEADER_BYTES]).unwrap_err().to_string(), "it is no layer of a bundle");
+}
+
+#[test]
+fn runs_that_could_not_be_unpacked_in_memory_are_refused() {
+    let three = |bytes: u64| -> Vec<u8> {
+        let objects: Vec<Vec<u8>> = (0..3_u8)
+            .map(|seed| {
+                let mut raw = raw_object(1, bytes);
+                raw[1] = seed;
+                raw
+            })
+            .collect();
+        [count(3).to_vec(), objects.concat()].concat()
+    };
+    let told = |bytes: u64, runs: &[(u32, u32, u64)]| {
+        let runs: Vec<Run> = runs
+            .iter()
+            .map(|(first, count, stored_bytes)| Run {
+                first: *first,
+                count: *count,
+                stored_bytes: *stored_bytes,
+            })
+            .collect();
+        let mut raw = Vec::new();
+        put_runs(&mut raw, &runs);
+        let sections = [(PARENTS, count(0).to_vec()), (OBJECTS, three(bytes)), (RUNS, raw)];
+        Index::decode(&with_sections(&sections)).map_or_else(|error| error.to_string(), |_| "read".into())
+    };
+    assert_eq!(told(10, &[(0, 2, 19), (2, 1, 1)]), "read");
+    let missing = "a run has objects that are not there";
+    assert_eq!([told(10, &[(2, 2, 1)]), told(10, &[(u32::MAX, u32::MAX, 1)])], [missing, missing]);
+    let within = "a run is empty or begins within another one";
+    assert_eq!([told(10, &[(0, 2, 1), (1, 1, 1)]), told(10, &[(0, 0, 1)])], [within, within]);
+    let longer = "a run is longer than what it holds";
+    assert_eq!(
+        [told(10, &[(0, 1, 10)]), told(10, &[(0, 1, 0)]), told(0, &[(0, 1, 0)])],
+        [longer, longer, longer]
+    );
+    assert_eq!(told(RUN_LIMIT_BYTES / 3 + 1, &[(0, 3, 1)]), "a run is too long: 1048578 bytes");
+    assert_eq!(told(u64::MAX / 4, &[(0, 3, 1)]), format!("a run is too long: {} bytes", u64::MAX / 4 * 3));
 }

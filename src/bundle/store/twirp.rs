@@ -129,7 +129,10 @@ impl Service {
                     Err(_) if status != 200 => return Ok(Answer { status, body: Value::Null }),
                     Err(_) => anyhow!("the cache service answered with something else than JSON"),
                 },
-                Err(error) => anyhow!("the cache service cannot be reached: {}", passing_text(&error)),
+                Err(error) => {
+                    self.halt.check().map_err(StoreError::Unavailable)?;
+                    anyhow!("the cache service cannot be reached: {}", passing_text(&error))
+                }
             };
             let Some(pause) = pauses.next().filter(|pause| *pause < self.halt.left()) else {
                 return Err(StoreError::Unavailable(reason));

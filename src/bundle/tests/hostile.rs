@@ -2,7 +2,7 @@
 
 use std::io::{Read, Write as _};
 
-use super::super::index::{Entry, HEADER_BYTES, Header, INDEX_LIMIT_BYTES, Index, Parent};
+use super::super::index::{Entry, HEADER_BYTES, Header, INDEX_LIMIT_BYTES, Index, Parent, Run};
 use super::super::object::hexadecimal;
 use super::*;
 
@@ -102,6 +102,31 @@ fn an_object_that_promises_more_than_there_is_takes_nothing() {
     plant(&place, KEY, &layer(&index, b"x"));
     assert_eq!(place.restore().found, Found::DamagedHead);
     assert_eq!(everything(&place), [place.layers().join(KEY)]);
+}
+
+#[test]
+fn a_compressed_bomb_takes_nothing_and_the_objects_around_it_are_used() {
+    let place = Place::new();
+    let bomb = zstd::bulk::compress(&vec![0; 32 << 20], 3).unwrap();
+    let preprocessor = |seed: u64, content: &[u8]| {
+        let name = Name::new(Kind::Preprocessor, Sha256::digest(seed.to_le_bytes()).into());
+        Entry { name, ..entry(seed, content) }
+    };
+    let long = vec![0; 100_000];
+    let objects =
+        vec![entry(1, b"before"), preprocessor(2, &long), preprocessor(3, &long), entry(4, b"after")];
+    let runs = vec![Run { first: 1, count: 2, stored_bytes: bomb.len() as u64 }];
+    let index = Index { objects, runs, ..Index::default() };
+    plant(&place, KEY, &layer(&index, &[b"before", &bomb[..], b"after"].concat()));
+    let restored = place.restore();
+    assert_eq!((restored.found, restored.troubles.len()), (Found::Head, 0), "{:?}", restored.troubles);
+    let contents: Vec<Vec<u8>> = place.objects().into_iter().map(|object| object.1).collect();
+    assert!(
+        contents.len() == 2
+            && contents.contains(&b"before".to_vec())
+            && contents.contains(&b"after".to_vec())
+    );
+    assert_eq!(everything(&place).len(), 3);
 }
 
 /// A store that sends an endless stream, as a server can that does not tell a length.

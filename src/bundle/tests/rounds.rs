@@ -46,6 +46,42 @@ fn only_what_is_new_is_saved_and_all_of_it_comes_back() {
 }
 
 #[test]
+fn preprocessor_entries_travel_compressed_and_come_back_by_every_way() {
+    let place = Place::new();
+    let entry = |seed: u64| [b"/usr/include/stdio.h ".repeat(1500), bytes(seed, 40)].concat();
+    for seed in 0..90 {
+        put(&place.cache(), Kind::Preprocessor, seed, &entry(seed));
+        put(&place.cache(), Kind::Result, 1000 + seed, &bytes(seed, 2000));
+    }
+    put(&place.cache(), Kind::Preprocessor, 500, &b"long ".repeat(300_000));
+    let before = place.objects();
+    let saved = place.save(&View::default()).layer.unwrap();
+    let plain: usize = before.iter().map(|object| object.1.len()).sum();
+    assert!(plain > 4_000_000 && saved.bytes < 1_800_000, "{saved:?} of {plain} bytes");
+    // Nothing is left of the file that the frames were in.
+    assert_eq!(
+        std::fs::read_dir(place.cache())
+            .unwrap()
+            .filter(|entry| entry.as_ref().unwrap().file_name().to_string_lossy().starts_with('.'))
+            .count(),
+        0
+    );
+    place.empty_cache();
+    assert!(place.restore().troubles.is_empty());
+    assert_eq!(place.objects(), before);
+    // Again in small parts, with some of the objects there already.
+    let front = 70_000;
+    for (at, object) in before.iter().enumerate().filter(|(at, _)| at % 3 > 0) {
+        std::fs::remove_file(place.cache().join(&object.0)).unwrap_or_else(|error| panic!("{at}: {error}"));
+    }
+    let pieces = Pieces { first_bytes: front, part_bytes: 9000, ..Pieces::default() };
+    let restore = Restore::new(place.store(), &place.cache(), CAP, halt(), Arc::new(Deaf)).in_pieces(pieces);
+    let restored = restore.run(&[PREFIX.to_owned()]);
+    assert!(restored.troubles.is_empty(), "{:?}", restored.troubles);
+    assert_eq!(place.objects(), before);
+}
+
+#[test]
 fn a_view_comes_back_from_its_file() {
     let place = Place::new();
     for seed in 0..5 {

@@ -125,3 +125,55 @@ fn the_bundle_can_be_restored_saved_and_looked_at_by_hand() {
     let nowhere = jobs.world.step(&["cache", "ls"]).run();
     assert_eq!(nowhere.code(), 2, "{nowhere}");
 }
+
+#[test]
+fn its_hits_are_those_of_a_local_cache_that_nobody_touched() {
+    let jobs = Jobs::new();
+    jobs.sources(8, 1);
+    let local = |number: usize| {
+        let kept = jobs.world.path("kept");
+        let flags: &[&str] =
+            &["--cache-dir", kept.to_str().unwrap(), "--bundle-dir", "../unused", "--save", "false"];
+        hits_and_misses(&jobs.end(&jobs.begun(flags, &format!("o{number}")).run()).0)
+    };
+    // Cold, warm, a change, another branch, back, both changed.
+    for (number, change) in
+        [None, None, Some((0, 2)), Some((1, 2)), Some((0, 1)), Some((1, 1)), None].into_iter().enumerate()
+    {
+        if let Some((file, generation)) = change {
+            jobs.source(file, generation);
+        }
+        let travelled = hits_and_misses(&jobs.job(&[]));
+        assert_eq!(travelled, local(number), "job {number}");
+    }
+}
+
+#[test]
+fn a_disk_that_is_full_while_unpacking_is_left_to_the_build() {
+    let jobs = Jobs::new();
+    jobs.sources(5, 1);
+    jobs.job(&[]);
+    // Objects that the next restore has no room for.
+    let cache = jobs.world.path("cache");
+    for digit in "0123456789abcdef".chars() {
+        let name = digit.to_string().repeat(64);
+        let path = cache.join(digit.to_string()).join(digit.to_string()).join(&name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, vec![digit as u8; 200_000]).unwrap();
+    }
+    let flags = ["--bundle-dir", "../layers", "--cache-dir", cache.to_str().unwrap()];
+    jobs.world.step(&[&["cache", "save"][..], &flags].concat()).run().expect(0);
+    let step = jobs.begun(&["--bundle-dir", "../layers"], "small");
+    let small = jobs.world.path("small");
+    std::fs::create_dir_all(&small).unwrap();
+    let mount = "mount -t tmpfs -o mode=700,size=1m none \"$0\" && exec \"$@\"";
+    let options = ["--map-root-user", "--mount", "sh", "-c", mount, small.to_str().unwrap()];
+    let unshare = crate::support::tools::program("unshare", "util-linux");
+    let (report, log) = jobs.end(&step.wrapped(&unshare, &options).run());
+    assert_eq!(hits_and_misses(&report), (0, 5), "{log}");
+    assert!(log.contains("the cache directory takes no more"), "{log}");
+    // The objects of the build found room, and what is stored is left as it is.
+    assert_eq!(report["statistics"]["stats"]["write_errors"], 0, "{report:#}");
+    assert!(report["bundle"]["saved"]["key"].is_null(), "{report:#}");
+    assert_eq!(hits_and_misses(&jobs.job(&[])), (5, 0));
+}

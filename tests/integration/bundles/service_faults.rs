@@ -170,10 +170,7 @@ fn a_slow_service_does_not_hold_the_job() {
     let (report, log) = hosted.job_on(MAIN, &[], &["--cache-timeout", "1s"]);
     assert!(began.elapsed() < Duration::from_secs(15), "{:?}", began.elapsed());
     assert_eq!(hits_and_misses(&report), (0, 5));
-    assert!(
-        log.contains("it took longer than the 1 s of `cache-timeout`") || log.contains("cannot be reached"),
-        "{log}"
-    );
+    assert!(log.contains("it took longer than the 1 s of `cache-timeout`"), "{log}");
     assert_healed(&hosted);
     hosted.service.stop();
 }

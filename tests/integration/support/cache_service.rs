@@ -57,6 +57,8 @@ struct State {
     /// The methods that were called.
     calls: Vec<String>,
     uploads_left: Option<usize>,
+    /// Where blobs are said to be, instead of at Azurite itself.
+    blobs_at: Option<u16>,
     made: usize,
     is_away: bool,
 }
@@ -131,6 +133,16 @@ impl CacheService {
     /// From now on only so many uploads are let through, as when the quota of a minute is used up.
     pub fn allow_uploads(&self, number: usize) {
         self.state.lock().unwrap().uploads_left = Some(number);
+    }
+
+    /// From now on signed URLs lead there, or again to the storage itself.
+    pub fn blobs_at(&self, port: Option<u16>) {
+        self.state.lock().unwrap().blobs_at = port;
+    }
+
+    /// Where the storage listens.
+    pub const fn storage_port(&self) -> u16 {
+        self.azurite.port()
     }
 
     /// The calls since the last time.
@@ -274,7 +286,11 @@ impl Connection<'_> {
                 let blob = format!("entry{}", state.made);
                 let (scope, key, version) = (scope.clone(), key.to_owned(), version.to_owned());
                 state.entries.push(Entry { scope, key, version, bytes: None, blob: blob.clone() });
-                (200, "", json!({ "ok": true, "signed_upload_url": self.signed(&blob, "cw", 3600) }))
+                (
+                    200,
+                    "",
+                    json!({ "ok": true, "signed_upload_url": self.signed_at(state.blobs_at, &blob, "cw", 3600) }),
+                )
             }
             "FinalizeCacheEntryUpload" => {
                 let bytes = request["size_bytes"].as_str().unwrap().parse().unwrap();
@@ -322,7 +338,7 @@ impl Connection<'_> {
                     Some(Effect::Cut(bytes)) => {
                         format!("http://127.0.0.1:{}/{bytes}/{}", self.port, entry.blob)
                     }
-                    _ => self.signed(&entry.blob, "r", 600),
+                    _ => self.signed_at(state.blobs_at, &entry.blob, "r", 600),
                 };
                 (200, "", json!({ "ok": true, "signed_download_url": url, "matched_key": entry.key }))
             }
@@ -331,7 +347,11 @@ impl Connection<'_> {
     }
 
     fn signed(&self, blob: &str, permissions: &str, secs: i64) -> String {
-        format!("http://127.0.0.1:{}{}", self.blobs, signed_path(blob, permissions, secs))
+        self.signed_at(None, blob, permissions, secs)
+    }
+
+    fn signed_at(&self, port: Option<u16>, blob: &str, permissions: &str, secs: i64) -> String {
+        format!("http://127.0.0.1:{}{}", port.unwrap_or(self.blobs), signed_path(blob, permissions, secs))
     }
 
     /// `/<how many bytes at most>/<blob>`: as a server that knows no ranges, and whose transfers may be cut.

@@ -3,6 +3,7 @@
 pub mod act;
 pub mod action;
 pub mod azurite;
+pub mod blob_proxy;
 pub mod cache_service;
 pub mod certificates;
 pub mod dist;

@@ -84,6 +84,17 @@ impl Runner {
 
     /// A phase of the action as the runner calls it: `main` or `post`.
     pub fn action(&mut self, phase: &str, inputs: &[(&str, &str)], state: &Pairs) -> Done {
+        self.action_with(phase, inputs, state, &|step| step)
+    }
+
+    /// The same where the runner offers more to the step.
+    pub fn action_with(
+        &mut self,
+        phase: &str,
+        inputs: &[(&str, &str)],
+        state: &Pairs,
+        offered: &dyn Fn(Step) -> Step,
+    ) -> Done {
         self.steps += 1;
         let mut step = self
             .command(program("node", "nodejs"))
@@ -106,7 +117,7 @@ impl Runner {
             std::fs::write(self.file(name), "").unwrap();
             step = step.env(name, self.file(name));
         }
-        let finished = step.run();
+        let finished = offered(step).run();
         let read = |name: &str| std::fs::read_to_string(self.file(name)).unwrap();
         let (env, path, outputs, state) =
             (read("GITHUB_ENV"), read("GITHUB_PATH"), read("GITHUB_OUTPUT"), read("GITHUB_STATE"));
