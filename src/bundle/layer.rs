@@ -2,7 +2,7 @@
 //!
 //! Compile results are neither copied nor written: a cache that fills half the disk can still be saved. Each is
 //! read twice, for its digest and for the transfer, which may take any part of the layer in any order. Preprocessor
-//! entries are compressed into a temporary file, see [`packing`](super::packing).
+//! entries are compressed into a temporary file, see `packing.rs`.
 
 use std::fs::File;
 use std::io::Read;
